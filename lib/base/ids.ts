@@ -1,0 +1,54 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+/** Crockford's base 32: sorts as its numbers do and has no letters that look like digits. */
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const TIME_CHARACTERS = 10;
+const COUNTER_CHARACTERS = 4;
+const COUNTER_LIMIT = 32 ** COUNTER_CHARACTERS;
+
+function base32(value: number, width: number): string {
+  let text = '';
+  let rest = value;
+  for (let i = 0; i < width; i++) {
+    text = ALPHABET[rest % 32] + text;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
+}
+
+/**
+ * Makes keys that sort in the order they were made: 10 characters of time, 4 of a counter within
+ * the process, 8 of randomness that keep two nodes apart. Submission order within a priority
+ * is the order of these keys. A clock set back does not make keys go back.
+ */
+export function orderedIds(now: () => number): () => string {
+  const node = randomSuffix();
+  let lastTime = 0;
+  let counter = 0;
+  return () => {
+    const time = Math.max(now(), lastTime);
+    counter = time === lastTime ? counter + 1 : 0;
+    lastTime = time;
+    if (counter === COUNTER_LIMIT) {
+      lastTime = time + 1;
+      counter = 0;
+    }
+    return base32(lastTime, TIME_CHARACTERS) + base32(counter, COUNTER_CHARACTERS) + node;
+  };
+}
+
+function randomSuffix(): string {
+  let text = '';
+  for (const byte of randomBytes(8)) text += ALPHABET[byte % 32];
+  return text;
+}
+
+/** `bytes` random octets (default 12) as lower-case hex; for tags, branches and other tokens. */
+export const randomToken = (bytes = 12): string => randomBytes(bytes).toString('hex');
+
+/** A stable token: the same parts give the same 32 hex digits, in every process and after every restart. */
+export function stableToken(...parts: string[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${part.length}:${part}`);
+  return hash.digest('hex').slice(0, 32);
+}

@@ -1,0 +1,38 @@
+import type { RecipientAddress } from '../model/address.ts';
+import type { DeliveryResult } from '../model/delivery.ts';
+import type { Device } from '../model/device.ts';
+import type { Push } from '../model/push.ts';
+
+/** Where an attempt goes: a device that is known, or the address-of-record, left to the core to fork. */
+export type DeliveryTarget = { readonly kind: 'device'; readonly device: Device } | { readonly kind: 'aor' };
+
+/** One attempt at one target. */
+export interface DeliveryAttempt {
+  readonly push: Push;
+  readonly address: RecipientAddress;
+  readonly target: DeliveryTarget;
+  /** The recipient's attempt number; requests carry it as CSeq so that a retry is newer than what it repeats. */
+  readonly attempt: number;
+  /** The same for every attempt of this push to this target. */
+  readonly callId: string;
+  readonly fromTag: string;
+  /** True when the outcome must be proven by the device. */
+  readonly confirmed: boolean;
+  /** Milliseconds since the epoch after which the content is worthless (SIP Expires). */
+  readonly expiresAt: number;
+}
+
+/** `transform`: possible, with the content in another form. */
+export type Offer =
+  | { readonly offer: 'yes' }
+  | { readonly offer: 'transform'; readonly how: string }
+  | { readonly offer: 'no'; readonly code: number; readonly cause: string };
+
+/** A way to a device. */
+export interface Bearer {
+  readonly name: string;
+  /** Says, without any I/O, whether it could carry this push to this target. */
+  offers(push: Push, target: DeliveryTarget): Offer;
+  /** Tries once. Never rejects; `leg` names what carried it. */
+  deliver(attempt: DeliveryAttempt): Promise<DeliveryResult & { readonly leg?: string }>;
+}

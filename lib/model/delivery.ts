@@ -1,0 +1,95 @@
+import type { RecipientAddress } from './address.ts';
+import type { AttemptRecord, Push, RecipientRef } from './push.ts';
+import type { Attempted, FinalState } from './states.ts';
+
+/**
+ * What a bearer made of one attempt, in words that hold for every bearer. Codes are PAP codes; `cause` is for
+ * the operator.
+ *
+ * - `delivered`: the device has it (`proof: 'device'`), or it was handed on as far as unconfirmed asks (`'none'`).
+ * - `accepted`: somebody on the way took it and proof may come later (202, store and forward).
+ * - `retry`: it did not arrive and may later. `scope` says who is slow: this device, the whole recipient
+ *   (all its devices), or the next hop. `why: 'offline'` waits for a registration.
+ * - `failed`: it will never arrive at this device.
+ * - `unknown`: no answer; the device may have it.
+ */
+export type DeliveryResult =
+  | { readonly kind: 'delivered'; readonly proof: 'device' | 'none'; readonly cause: string }
+  | { readonly kind: 'accepted'; readonly cause: string }
+  | {
+      readonly kind: 'retry';
+      readonly why: 'offline' | 'busy' | 'overload' | 'error';
+      readonly scope: 'device' | 'recipient' | 'hop';
+      readonly code: number;
+      /** Milliseconds the other side asked for (Retry-After). */
+      readonly after?: number;
+      readonly cause: string;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly state: 'undeliverable' | 'aborted';
+      readonly code: number;
+      readonly cause: string;
+    }
+  | { readonly kind: 'unknown'; readonly code: number; readonly cause: string };
+
+/** The right to try one recipient, given by the store to one owner until `leaseUntil`. */
+export interface Claim extends RecipientRef {
+  readonly push: string;
+  readonly pushData: Push;
+  readonly address: RecipientAddress;
+  /** Fence: the store takes a settlement only with the number of the newest claim. Also the CSeq. */
+  readonly attempt: number;
+  /** What earlier attempts left behind. */
+  readonly attempted: Attempted;
+  readonly offlineTries: number;
+  readonly attempts: readonly AttemptRecord[];
+  readonly owner: string;
+  readonly leaseUntil: number;
+}
+
+/** Where a claim's recipient goes next; every form releases the claim. */
+export type Outcome =
+  | {
+      readonly to: 'pending';
+      /** When to try again. */
+      readonly due: number;
+      /** True: a registration of the user wakes it before `due`. */
+      readonly offline: boolean;
+      readonly attempted: Attempted;
+      readonly code: number;
+      readonly desc: string;
+    }
+  | {
+      readonly to: 'awaiting-confirmation';
+      /** When waiting ends as `timeout`. */
+      readonly deadline: number;
+      readonly code: number;
+      readonly desc: string;
+    }
+  | {
+      readonly to: FinalState;
+      readonly code: number;
+      readonly desc: string;
+      readonly deliveredBy: 'confirmed' | 'unconfirmed';
+    };
+
+/** A result notification that is owed to a Push Initiator; holds all that the document needs. */
+export interface Notification extends RecipientRef {
+  readonly initiator: string;
+  readonly pushId: string;
+  readonly notifyUrl: string;
+  readonly papVersion: string;
+  readonly address: RecipientAddress;
+  readonly state: FinalState;
+  readonly code: number;
+  readonly desc: string;
+  /** Echoed with the delivery-method in fact used; absent when the submission had no such element. */
+  readonly qos?: Push['qos'];
+  readonly deliveredBy: 'confirmed' | 'unconfirmed';
+  /** When the push was accepted (received-time). */
+  readonly receivedTime: number;
+  readonly eventTime: number;
+  /** Deliveries of this notification tried so far. */
+  readonly tries: number;
+}

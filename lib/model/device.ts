@@ -1,0 +1,32 @@
+/** A device of a subscriber: one registered contact, or several flows of one `+sip.instance` (RFC 5626). */
+export interface Device {
+  /** Stable name within the address-of-record: the instance where there is one, else the contact URI. */
+  readonly id: string;
+  /** Contact URI, without angle brackets and header parameters. */
+  readonly contact: string;
+  /** `+sip.instance` without quotes and angle brackets. */
+  readonly instance?: string;
+  /** Public GRUU (RFC 5627), when the registrar gave one. */
+  readonly gruu?: string;
+  /**
+   * Values of `+g.oma.pusheventapp`, canonical form. `undefined`: the contact had no such tag, so what it
+   * runs is unknown; an empty list cannot occur.
+   */
+  readonly applications?: readonly string[];
+  /** All other feature parameters of the contact, names in lower case, values unquoted (`''` for flags). */
+  readonly features: Readonly<Record<string, string>>;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** What is known of a subscriber's registration. */
+export interface Registration {
+  /** Canonical address-of-record, see RecipientAddress.aor. */
+  readonly aor: string;
+  /** False after a de-registration was seen: the user is known to be offline. */
+  readonly registered: boolean;
+  /** Empty while registered: the source told of the user but not of the devices. */
+  readonly devices: readonly Device[];
+  readonly updatedAt: number;
+  readonly expiresAt: number;
+}

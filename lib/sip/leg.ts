@@ -1,0 +1,84 @@
+import type { HeaderField } from '../model/push.ts';
+
+/** A request that a leg is to send outside any dialog. */
+export interface OutboundRequest {
+  readonly method: string;
+  /** Request URI: sip: or sips:, never tel: (drachtio-server dies of it). */
+  readonly uri: string;
+  /** Everything but Via, Max-Forwards and Content-Length, which the leg adds. From, To, Call-ID and CSeq are the caller's. */
+  readonly headers: readonly HeaderField[];
+  readonly body?: Buffer;
+  /** Next hop as a SIP URI (`sip:host:port;transport=tcp`); without it the request goes where its URI says. */
+  readonly nextHop?: string;
+}
+
+/** The final answer to a request, or the lack of one. */
+export type SipAnswer =
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      readonly reason: string;
+      /** First value of a header, any case. */
+      get(name: string): string | undefined;
+      readonly body: Buffer;
+      /** True for a 408 or 503 that the sending side made itself: nobody answered. */
+      readonly local: boolean;
+    }
+  /** The request never left: it may be sent again as if for the first time. */
+  | { readonly kind: 'not-sent'; readonly cause: string }
+  /** It left, or may have left, and nothing is known of its end (link lost, guard timer). */
+  | { readonly kind: 'unknown'; readonly cause: string };
+
+/** What a leg can carry. */
+export interface LegAbilities {
+  /** Bodies with NUL and octets that are not UTF-8. */
+  readonly binary: boolean;
+  /** Preloaded Route headers. */
+  readonly route: boolean;
+  /** Whole request, octets. */
+  readonly maxRequestBytes: number;
+}
+
+/** Structural request as drachtio-srf gives it to a handler; the direct leg makes the same. */
+export interface RequestLike {
+  readonly method: string;
+  readonly uri: string;
+  /** Body as text (drachtio) or latin1-decoded octets (direct leg, where `rawBody` has the octets). */
+  readonly body: string;
+  readonly rawBody?: Buffer;
+  readonly source_address: string;
+  readonly source_port: number;
+  readonly protocol: string;
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+}
+
+/** Structural response as drachtio-srf gives it to a handler. */
+export interface ResponseLike {
+  send(status: number, options?: { headers?: Record<string, string>; body?: string }): unknown;
+  once?(event: 'end', listener: (result: { status: number }) => void): unknown;
+  readonly finalResponseSent?: boolean;
+}
+
+export type Next = (error?: unknown) => void;
+
+/** A handler in drachtio's form. Arity 3: a fourth parameter would make it an error handler. */
+export type SipHandler = (req: RequestLike, res: ResponseLike, next: Next) => void;
+
+/** One way for SIP requests to leave and come in. */
+export interface SipLeg {
+  readonly name: 'drachtio' | 'direct';
+  readonly can: LegAbilities;
+  /** False while the leg has no way out (link down, not started). */
+  readonly ready: boolean;
+  /** SIP URI host:port at which this leg takes requests, for Contact and P-Asserted-Identity; undefined when not known. */
+  readonly address: string | undefined;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Sends and waits for the final answer. Never rejects. */
+  request(request: OutboundRequest): Promise<SipAnswer>;
+  /** The handler of requests that come in by this leg; the drachtio leg of a mounted gateway has none of its own. */
+  onRequest(handler: SipHandler): void;
+  /** Called when `ready` becomes true. */
+  onReady(listener: () => void): void;
+}

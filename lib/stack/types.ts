@@ -1,0 +1,88 @@
+import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
+
+/** Transport protocols as written in Via, lower case (RFC 3261 section 18). */
+export type Protocol = 'udp' | 'tcp';
+
+/** Where the stack listens; port 0 lets the system choose. */
+export interface ListenPoint {
+  readonly protocol: Protocol;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where a request is sent. */
+export interface Hop {
+  readonly protocol: Protocol;
+  /** Host name or IP literal without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The way a message came: peer, and the local side it reached. */
+export interface Flow extends Hop {
+  readonly localHost: string;
+  readonly localPort: number;
+}
+
+/** A request that came in, and the transaction that answers it (RFC 3261 section 17.2). */
+export interface ServerTransaction {
+  /** Unique within the stack. */
+  readonly id: string;
+  readonly request: SipRequest;
+  /** The request's octets as received, for those who must pass them on unchanged. */
+  readonly raw: Buffer;
+  readonly flow: Flow;
+  /** Sends a response; Via, From, To, Call-ID and CSeq must have been copied (see respondTo). A second final response is ignored. */
+  respond(response: SipResponse): void;
+  /** Called once when the transaction has ended and forgotten the request. */
+  onTerminated(listener: () => void): void;
+}
+
+export type TransactionFailure =
+  /** Timer F: no final response within 64*T1 (RFC 3261 section 17.1.2.2). */
+  | 'timeout'
+  /** The transport could not send it (RFC 3261 section 17.1.4): refused, unreachable, name not found. */
+  | 'transport';
+
+export interface ClientTransactionListener {
+  /** Every provisional response and the one final response; `raw` are its octets as received. */
+  onResponse(response: SipResponse, flow: Flow, raw: Buffer): void;
+  /** Instead of a final response. Called at most once. */
+  onFailure(failure: TransactionFailure, cause: Error): void;
+}
+
+export interface ClientTransaction {
+  /** The branch of its Via. */
+  readonly id: string;
+  /** The request as it left, with the Via on top. */
+  readonly request: SipRequest;
+}
+
+/** One SIP stack: transports and transactions. */
+export interface SipStack {
+  /** Binds every listen point; rejects with PPG_E_SIP_TRANSPORT. */
+  start(): Promise<void>;
+  /** Closes every socket; open client transactions fail with `transport`. */
+  stop(): Promise<void>;
+  /** What is bound, with the real ports. */
+  readonly listening: readonly ListenPoint[];
+  /** The one handler of new requests (retransmissions are absorbed). It must not throw. */
+  onRequest(handler: (transaction: ServerTransaction) => void): void;
+  /**
+   * Starts a client transaction: puts a Via (branch, rport) on top of the request's own headers, sends, retransmits.
+   * A request with a body and no Content-Length gets one. Never throws; failures come to the listener.
+   */
+  request(request: SipRequest, hop: Hop, listener: ClientTransactionListener): ClientTransaction;
+  /** Sends an ACK or a response outside any transaction. */
+  sendStateless(message: SipRequest | SipResponse, hop: Hop): void;
+  readonly counters: Readonly<StackCounters>;
+}
+
+export interface StackCounters {
+  clientTransactions: number;
+  serverTransactions: number;
+  retransmissionsSent: number;
+  retransmissionsAbsorbed: number;
+  malformed: number;
+  connections: number;
+}

@@ -1,0 +1,147 @@
+import type { RecipientAddress } from '../model/address.ts';
+import type { Claim, Notification, Outcome } from '../model/delivery.ts';
+import type { Registration } from '../model/device.ts';
+import type { AttemptRecord, Push, Recipient, RecipientRef } from '../model/push.ts';
+import type { FinalState } from '../model/states.ts';
+
+/** Who claims, and until when the claim holds (milliseconds since the epoch). */
+export interface Lease {
+  readonly owner: string;
+  readonly leaseUntil: number;
+}
+
+/** A push to be made durable with all its recipients. */
+export interface Acceptance {
+  readonly push: Push;
+  readonly recipients: readonly RecipientAddress[];
+  /** When the recipients are to be tried first: now, or deliver-after. */
+  readonly due: number;
+  /**
+   * Claim at once what can be claimed: saves the hot path a transaction. The engine leaves it out when it has
+   * no room to send.
+   */
+  readonly lease?: Lease;
+}
+
+export type AcceptResult =
+  | {
+      readonly accepted: true;
+      /** Recipients claimed in the same transaction: those whose address-of-record had nothing in flight and nothing waiting that is due before. */
+      readonly claims: readonly Claim[];
+    }
+  /** The initiator has a push with this push-id (code 2007); the first stays untouched. */
+  | { readonly accepted: false; readonly reason: 'duplicate' };
+
+/** The end of a claim. Applied only when `attempt` is still the recipient's newest claim and it is `sending`. */
+export interface Settlement extends RecipientRef {
+  readonly attempt: number;
+  readonly at: number;
+  readonly outcome: Outcome;
+  /** What was tried, appended to the recipient's records. */
+  readonly attempts: readonly AttemptRecord[];
+  /** Claim the next waiting recipient of the same address-of-record in the same transaction. */
+  readonly next?: Lease;
+  /** Claim the notification that the outcome makes, so that it can leave at once. */
+  readonly notifyLease?: Lease;
+}
+
+export interface SettleResult {
+  /** False: somebody else settled or claimed it since; nothing was changed. */
+  readonly applied: boolean;
+  /** The next push for the same address-of-record, when one waits and `next` was given. */
+  readonly next?: Claim;
+  /** Set when the outcome is final, the push has a notify URL, and `notifyLease` was given. */
+  readonly notification?: Notification;
+}
+
+/** A change of state that the store made by itself (expiry, confirmation). */
+export interface Settled extends RecipientRef {
+  readonly initiator: string;
+  readonly pushId: string;
+  readonly state: FinalState;
+  readonly code: number;
+}
+
+export interface NotificationSettlement extends RecipientRef {
+  /** `done`: the PI took it. `retry`: again at `due`. `dead`: given up, kept for an operator to replay. */
+  readonly result: 'done' | 'retry' | 'dead';
+  readonly due?: number;
+  /** Fence: the `tries` of the claim. */
+  readonly tries: number;
+}
+
+export interface PushStatus {
+  readonly push: Push;
+  readonly recipients: readonly Recipient[];
+}
+
+export interface StoreCounts {
+  readonly pending: number;
+  readonly sending: number;
+  readonly awaitingConfirmation: number;
+  /** Notifications owed, dead ones left out. */
+  readonly notifications: number;
+  readonly deadNotifications: number;
+}
+
+/**
+ * All that must survive. Every method is atomic and durable when its promise resolves; calls made in the same
+ * turn of the event loop may share one transaction (group commit) but each gets its own result. Made for several
+ * nodes: whoever works on something holds a lease with a fence, and a settlement with an old fence changes nothing.
+ *
+ * Rules every implementation keeps (test/contract/store):
+ * - at most one recipient of an address-of-record is `sending` at a time;
+ * - claims of an address-of-record go by priority, then by push key;
+ * - final states never change; the content of a push is gone when its last recipient is final;
+ * - a final state and its notification are one transaction;
+ * - `settle`, `confirm` and `expire` never make two final states of one recipient, whatever races.
+ *
+ * Errors: rejects with PPG_E_STORE (retryable), PPG_E_STORE_CLOSED after close(), PPG_E_STORE_LOCKED from open()
+ * when another process has the store and it cannot be shared.
+ */
+export interface Store {
+  /** Migrates forward, then returns every claim of a process that no longer lives to pending (attempted: unknown, due at once). */
+  open(now: number): Promise<void>;
+  close(): Promise<void>;
+
+  accept(acceptance: Acceptance): Promise<AcceptResult>;
+
+  /** Claims what is due, one recipient per address-of-record, high priority first, at most `limit`. Expired leases count as due. */
+  claimDue(query: { now: number; limit: number } & Lease): Promise<Claim[]>;
+
+  /** Makes everything of the address-of-record that waits for a registration due at once, and claims its first. */
+  wake(query: { aor: string; now: number } & Lease): Promise<Claim | undefined>;
+
+  /** The earliest time at which claimDue, expire or claimNotifications will have something to do. */
+  nextDue(): Promise<{ claims?: number; expiry?: number; notifications?: number }>;
+
+  settle(settlement: Settlement): Promise<SettleResult>;
+
+  /** Gives running claims more time; answers which of them still hold. */
+  renew(claims: readonly (RecipientRef & { attempt: number })[], leaseUntil: number): Promise<boolean[]>;
+
+  /**
+   * Proof that came after its attempt: awaiting-confirmation to delivered or to another end. Undefined when the
+   * recipient is not waiting for one.
+   */
+  confirm(
+    confirmation: RecipientRef & { at: number; state: FinalState; code: number; desc: string },
+  ): Promise<Settled | undefined>;
+
+  /** Ends what has run out of time: pending to expired, awaiting-confirmation to timeout; at most `limit`. */
+  expire(query: { now: number; limit: number }): Promise<Settled[]>;
+
+  /** A push of this initiator, or undefined: others' pushes do not exist for it. */
+  status(initiator: string, pushId: string): Promise<PushStatus | undefined>;
+
+  claimNotifications(query: { now: number; limit: number } & Lease): Promise<Notification[]>;
+  settleNotification(settlement: NotificationSettlement): Promise<void>;
+
+  /** Deletes pushes that have been final (and notified) since before `before`; at most `limit`; answers how many went. */
+  purge(query: { before: number; limit: number }): Promise<number>;
+
+  registration(aor: string): Promise<Registration | undefined>;
+  saveRegistration(registration: Registration): Promise<void>;
+
+  counts(): Promise<StoreCounts>;
+}

@@ -128,7 +128,11 @@ export interface Store {
     confirmation: RecipientRef & { at: number; state: FinalState; code: number; desc: string },
   ): Promise<Settled | undefined>;
 
-  /** Ends what has run out of time: pending to expired, awaiting-confirmation to timeout; at most `limit`. */
+  /**
+   * Ends what has run out of time, at most `limit`: pending to `expired` (4001 when it was tried, else the code it
+   * has), awaiting-confirmation to `timeout` (4000). A pending recipient of a confirmed or preferconfirmed push whose
+   * last attempt is `unknown` ends as `timeout` too: the device may have it, so `expired` would be a lie.
+   */
   expire(query: { now: number; limit: number }): Promise<Settled[]>;
 
   /** A push of this initiator, or undefined: others' pushes do not exist for it. */

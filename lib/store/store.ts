@@ -129,8 +129,7 @@ export interface Store {
   ): Promise<Settled | undefined>;
 
   /**
-   * Ends what has run out of time, at most `limit`: pending to `expired` (4001 when it was tried, else the code it
-   * has), awaiting-confirmation to `timeout` (4000). A pending recipient of a confirmed or preferconfirmed push whose
+   * Ends what has run out of time, at most `limit`: pending to `expired` (4001), awaiting-confirmation to `timeout` (4000). A pending recipient of a confirmed or preferconfirmed push whose
    * last attempt is `unknown` ends as `timeout` too: the device may have it, so `expired` would be a lie.
    */
   expire(query: { now: number; limit: number }): Promise<Settled[]>;

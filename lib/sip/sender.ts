@@ -1,0 +1,171 @@
+import { isUtf8 } from 'node:buffer';
+import type { Logger } from '../base/log.ts';
+import type { HeaderField } from '../model/push.ts';
+import type { LegAbilities, OutboundRequest, SipAnswer, SipLeg } from './leg.ts';
+
+export type LegName = SipLeg['name'];
+
+/** What a request asks of the leg that is to carry it. */
+export interface RequestNeeds {
+  /** Its body has NUL octets or is not UTF-8. */
+  readonly binary: boolean;
+  /** It has a Route header. */
+  readonly route: boolean;
+  /** Whole request, octets. */
+  readonly bytes: number;
+}
+
+export interface SendOptions {
+  /** Whether the body is binary, where the caller knows already; else the body is looked at. */
+  readonly binary?: boolean;
+  /** Headers that name the leg, as Contact; asked once the leg is chosen. */
+  readonly headersFor?: (leg: SipLeg) => readonly HeaderField[];
+}
+
+export interface SentRequest {
+  readonly answer: SipAnswer;
+  /** The leg that carried it; undefined when none did. */
+  readonly leg: LegName | undefined;
+}
+
+/** The one place that knows that there are several ways out for a SIP request. */
+export interface SipSender {
+  /**
+   * Sends by the first ready leg that can carry the request, drachtio before direct, and waits for the final answer.
+   * Never rejects. `not-sent` has a cause that begins with PPG_E_LEG_CANNOT when no leg could ever carry it, with
+   * PPG_E_LEG_DOWN when those that could are not ready.
+   */
+  request(request: OutboundRequest, options?: SendOptions): Promise<SentRequest>;
+  /** True when some leg, ready or not, can carry such a request. */
+  fits(needs: RequestNeeds): boolean;
+  /** What the ready legs can carry between them; no single one need have all of it. */
+  readonly can: LegAbilities;
+  /** True while some leg has a way out. */
+  readonly ready: boolean;
+  /** URI at which a leg takes requests, for Contact; undefined while the leg does not know its address. */
+  identityFor(leg: Pick<SipLeg, 'address'>, user?: string): string | undefined;
+}
+
+export interface SipSenderOptions {
+  readonly legs: readonly SipLeg[];
+  /** `auto` chooses by request; a name allows that leg only (tests, benches). */
+  readonly force: 'auto' | LegName;
+  /** SIP URI of the next hop for requests that name none. */
+  readonly nextHop?: string;
+  readonly log: Logger;
+}
+
+const ORDER: readonly LegName[] = ['drachtio', 'direct'];
+
+/** Room for what a leg adds: Via, Max-Forwards, Content-Length, User-Agent, and the framing of the drachtio protocol. */
+const LEG_OVERHEAD = 320;
+
+/** UTF-16 units to UTF-8 octets, at the most. */
+const MAX_OCTETS_PER_UNIT = 3;
+
+/** A request larger than this must not go by UDP unless the path is known to be safe (RFC 3261 section 18.1.1). */
+const LARGEST_OVER_UDP = 1300;
+
+export function createSipSender(options: SipSenderOptions): SipSender {
+  const { force, nextHop, log } = options;
+  const legs = options.legs
+    .filter((leg) => force === 'auto' || leg.name === force)
+    .sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name));
+
+  /** The first ready leg that fits; looks at body and size only as far as some leg needs to know. */
+  function choose(request: OutboundRequest, binary: boolean | undefined): SipLeg | 'down' | 'cannot' {
+    const route = hasRoute(request.headers);
+    let isBinary = binary;
+    let down = false;
+    for (const leg of legs) {
+      if (route && !leg.can.route) continue;
+      if (!leg.can.binary) {
+        isBinary ??= isBinaryBody(request.body);
+        if (isBinary) continue;
+      }
+      if (!isWithin(request, leg.can.maxRequestBytes)) continue;
+      if (leg.ready) return leg;
+      down = true;
+    }
+    return down ? 'down' : 'cannot';
+  }
+
+  return {
+    async request(request, { binary, headersFor } = {}) {
+      const leg = choose(request, binary);
+      if (leg === 'cannot') return notSent(`PPG_E_LEG_CANNOT: no SIP leg can carry ${describe(request)}`);
+      if (leg === 'down') return notSent('PPG_E_LEG_DOWN: no SIP leg that can carry the request is ready');
+      const hop = request.nextHop ?? nextHop;
+      const outgoing: OutboundRequest = {
+        method: request.method,
+        uri: request.uri,
+        headers: headersFor === undefined ? request.headers : [...request.headers, ...headersFor(leg)],
+        ...(request.body !== undefined && { body: request.body }),
+        ...(hop !== undefined && { nextHop: isWithin(request, LARGEST_OVER_UDP) ? hop : overTcp(hop) }),
+      };
+      try {
+        return { answer: await leg.request(outgoing), leg: leg.name };
+      } catch (error) {
+        // A leg promises not to reject; if it does, whether the request left is not known.
+        log.error({ err: error, leg: leg.name }, 'a SIP leg failed');
+        return { answer: { kind: 'unknown', cause: 'PPG_E_LEG_DOWN: the SIP leg failed' }, leg: leg.name };
+      }
+    },
+    fits: (needs) =>
+      legs.some(
+        ({ can }) =>
+          (can.binary || !needs.binary) &&
+          (can.route || !needs.route) &&
+          needs.bytes + LEG_OVERHEAD <= can.maxRequestBytes,
+      ),
+    get can() {
+      const ready = legs.filter((leg) => leg.ready);
+      return {
+        binary: ready.some((leg) => leg.can.binary),
+        route: ready.some((leg) => leg.can.route),
+        maxRequestBytes: ready.reduce((most, leg) => Math.max(most, leg.can.maxRequestBytes), 0),
+      };
+    },
+    get ready() {
+      return legs.some((leg) => leg.ready);
+    },
+    identityFor(leg, user) {
+      if (leg.address === undefined) return undefined;
+      return user === undefined ? `sip:${leg.address}` : `sip:${user}@${leg.address}`;
+    },
+  };
+}
+
+/** True for octets that drachtio-server cuts or changes: NUL, and what is not UTF-8. */
+export const isBinaryBody = (body: Buffer | undefined): boolean =>
+  body !== undefined && (body.includes(0) || !isUtf8(body));
+
+const notSent = (cause: string): SentRequest => ({ answer: { kind: 'not-sent', cause }, leg: undefined });
+
+const describe = (request: OutboundRequest): string =>
+  `this ${request.method} (${requestBytes(request)} octets${isBinaryBody(request.body) ? ', binary body' : ''}${
+    hasRoute(request.headers) ? ', Route' : ''
+  })`;
+
+const hasRoute = (headers: readonly HeaderField[]): boolean =>
+  headers.some(({ name }) => name.length === 5 && name.toLowerCase() === 'route');
+
+/** Whether the whole request stays within `limit` octets; counts octets only when characters leave it open. */
+function isWithin(request: OutboundRequest, limit: number): boolean {
+  let units = request.method.length + request.uri.length;
+  for (const { name, value } of request.headers) units += name.length + value.length;
+  const fixed = LEG_OVERHEAD + request.headers.length * 4 + (request.body?.length ?? 0);
+  if (fixed + units > limit) return false;
+  if (fixed + units * MAX_OCTETS_PER_UNIT <= limit) return true;
+  return requestBytes(request) <= limit;
+}
+
+/** Octets of the request with what the leg adds to it, at the most. */
+function requestBytes(request: OutboundRequest): number {
+  let bytes = LEG_OVERHEAD + request.method.length + Buffer.byteLength(request.uri) + (request.body?.length ?? 0);
+  for (const { name, value } of request.headers) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
+  return bytes;
+}
+
+/** The hop by TCP, unless its URI names a transport: whoever wrote one knows the path. */
+const overTcp = (hop: string): string => (/;transport=/i.test(hop) ? hop : `${hop};transport=tcp`);

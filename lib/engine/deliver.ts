@@ -1,0 +1,277 @@
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Events } from '../base/events.ts';
+import { stableToken } from '../base/ids.ts';
+import type { Logger } from '../base/log.ts';
+import type { Bearer, DeliveryTarget } from '../bearer/bearer.ts';
+import type { Claim, DeliveryResult, Notification, Outcome } from '../model/delivery.ts';
+import type { Registration } from '../model/device.ts';
+import type { AttemptRecord } from '../model/push.ts';
+import { describeCode, PAP } from '../model/result-codes.ts';
+import { isTerminal } from '../model/states.ts';
+import type { Lease, SettleResult, Store } from '../store/store.ts';
+import type { EngineEvents } from './events.ts';
+import type { HopPace } from './hop-pace.ts';
+import { type EngineLimits, LEASE, type RetryPolicy } from './limits.ts';
+import { attemptRecord, outcomeOf, wantsProof } from './outcome.ts';
+import { offlineWait } from './retry.ts';
+import { route, targetId } from './router.ts';
+import type { Subscribers } from './subscribers.ts';
+
+export interface DelivererOptions {
+  readonly store: Pick<Store, 'settle'>;
+  readonly subscribers: Subscribers;
+  readonly bearers: readonly Bearer[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly events: Events<EngineEvents>;
+  readonly pace: HopPace;
+  readonly limits: EngineLimits;
+  readonly retry: RetryPolicy;
+  readonly random: () => number;
+  /** Owner name of this node's leases. */
+  readonly owner: string;
+  /** Domain part of Call-IDs. */
+  readonly domain: string;
+  /** A lease for the next push of the same subscriber, or undefined when nothing more may start now. */
+  readonly nextLease: () => Lease | undefined;
+  /** Gets the notifications that final states made. */
+  readonly notify: (notification: Notification) => void;
+  /** Told when a recipient waits until `due`. */
+  readonly onDue: (due: number) => void;
+}
+
+interface Tried {
+  readonly result: DeliveryResult & { readonly leg?: string };
+  readonly record: AttemptRecord;
+}
+
+/**
+ * Takes a claim to its outcome: asks where the user's devices are, tries each by the best bearer, makes one outcome of
+ * the answers and settles it in one transaction with the notification. Goes on with the next push of the same
+ * subscriber for as long as the store hands one out.
+ */
+export class Deliverer {
+  readonly #o: DelivererOptions;
+
+  constructor(options: DelivererOptions) {
+    this.#o = options;
+  }
+
+  /** Never rejects: whatever goes wrong is logged, and the claim's lease brings the recipient back. */
+  async run(first: Claim): Promise<void> {
+    for (let claim: Claim | undefined = first; claim !== undefined; claim = await this.#safely(claim));
+  }
+
+  async #safely(claim: Claim): Promise<Claim | undefined> {
+    try {
+      return await this.#once(claim);
+    } catch (error) {
+      const { pushId, initiator } = claim.pushData;
+      this.#o.log.error(
+        { pushId, initiator, cause: messageOf(error) },
+        'an attempt could not be finished; its lease will bring the push back',
+      );
+      return undefined;
+    }
+  }
+
+  async #once(claim: Claim): Promise<Claim | undefined> {
+    const { clock, subscribers } = this.#o;
+    const startedAt = clock.now();
+    const found = subscribers.find(claim.address.aor);
+    const registration = found instanceof Promise ? await found : found;
+    const way = route(claim.address, claim.pushData.applicationId, registration, claim.attempts);
+    if (way.kind === 'targets') return this.#attempt(claim, way.targets, registration, startedAt);
+    if (way.kind === 'refused') {
+      const state = way.code >= 5000 ? 'aborted' : 'undeliverable';
+      return this.#settle(claim, finalOutcome(claim, state, way.code), [], way.cause);
+    }
+    const wait = { policy: this.#o.retry, random: this.#o.random };
+    const due = startedAt + offlineWait(claim.offlineTries, subscribers.covers, undefined, wait);
+    const code = PAP.SERVICE_UNAVAILABLE;
+    const outcome: Outcome = {
+      to: 'pending',
+      due,
+      offline: true,
+      attempted: claim.attempted,
+      code,
+      desc: describeCode(code),
+    };
+    return this.#settle(claim, outcome, [], way.cause);
+  }
+
+  async #attempt(
+    claim: Claim,
+    targets: readonly DeliveryTarget[],
+    before: Registration | undefined,
+    startedAt: number,
+  ): Promise<Claim | undefined> {
+    const { events, clock, limits, pace, subscribers } = this.#o;
+    if (events.has('attempt')) {
+      events.emit('attempt', {
+        ...of(claim, startedAt),
+        attempt: claim.attempt,
+        aor: claim.address.aor,
+        devices: targets.length,
+      });
+    }
+    const [only] = targets;
+    const tried =
+      targets.length === 1 && only !== undefined
+        ? [await this.#try(claim, only, startedAt)]
+        : await Promise.all(targets.map((target) => this.#try(claim, target, startedAt)));
+
+    const now = clock.now();
+    for (const { result } of tried) {
+      if (pace.learn(claim.address.aor, result)) events.emit('hop', { at: now, pausedUntil: pace.pausedUntil });
+    }
+    const offline = tried.some(({ result }) => result.kind === 'retry' && result.why === 'offline');
+    const outcome = outcomeOf(
+      claim,
+      tried.map(({ result }) => result),
+      {
+        now,
+        limits,
+        wait: { policy: this.#o.retry, random: this.#o.random },
+        covered: subscribers.covers,
+        registeredMeanwhile: offline && (await this.#registeredSince(claim.address.aor, before, startedAt)),
+      },
+    );
+    const causes = tried.map(({ result }) => result.cause).join('; ');
+    return this.#settle(
+      claim,
+      outcome,
+      tried.map(({ record }) => record),
+      causes,
+    );
+  }
+
+  /** A device that appeared while an older request found nobody must not wait for the slow retry. */
+  async #registeredSince(aor: string, before: Registration | undefined, startedAt: number): Promise<boolean> {
+    const after = await this.#o.subscribers.find(aor);
+    if (after === undefined || !after.registered || after === before) return false;
+    return after.updatedAt >= startedAt;
+  }
+
+  async #try(claim: Claim, target: DeliveryTarget, startedAt: number): Promise<Tried> {
+    const { pushData: push } = claim;
+    const id = targetId(target);
+    const callId = `${stableToken(claim.push, String(claim.index), id)}@${this.#o.domain}`;
+    const { bearer, refusal } = this.#chooseBearer(claim, target);
+    const result =
+      bearer === undefined
+        ? refusal
+        : await bearer.deliver({
+            push,
+            address: claim.address,
+            target,
+            attempt: claim.attempt,
+            callId,
+            fromTag: callId.slice(0, 16),
+            confirmed: wantsProof(push),
+            expiresAt: push.expiresAt,
+          });
+    const record = attemptRecord(
+      claim,
+      { id, bearer: bearer?.name ?? 'none', callId, startedAt },
+      result,
+      this.#o.clock.now(),
+    );
+    return { result, record };
+  }
+
+  /** The first bearer that takes the push as it is, else the first that would transform it. */
+  #chooseBearer(claim: Claim, target: DeliveryTarget): { bearer?: Bearer; refusal: DeliveryResult } {
+    let refusal: DeliveryResult = {
+      kind: 'failed',
+      state: 'undeliverable',
+      code: PAP.TRANSFORMATION_FAILURE,
+      cause: 'no bearer',
+    };
+    let transforming: Bearer | undefined;
+    for (const bearer of this.#o.bearers) {
+      const offer = bearer.offers(claim.pushData, target);
+      if (offer.offer === 'yes') return { bearer, refusal };
+      if (offer.offer === 'transform') transforming ??= bearer;
+      else refusal = { kind: 'failed', state: 'undeliverable', code: offer.code, cause: offer.cause };
+    }
+    return transforming === undefined ? { refusal } : { bearer: transforming, refusal };
+  }
+
+  async #settle(
+    claim: Claim,
+    outcome: Outcome,
+    attempts: readonly AttemptRecord[],
+    cause: string,
+  ): Promise<Claim | undefined> {
+    const { store, clock, owner, events, log } = this.#o;
+    const at = clock.now();
+    const next = this.#o.nextLease();
+    const result: SettleResult = await store.settle({
+      push: claim.push,
+      index: claim.index,
+      attempt: claim.attempt,
+      at,
+      outcome,
+      attempts,
+      ...(next !== undefined && { next }),
+      ...(isFinal(outcome) &&
+        claim.pushData.notifyUrl !== undefined && { notifyLease: { owner, leaseUntil: at + LEASE } }),
+    });
+    if (!result.applied) {
+      log.warn(
+        { pushId: claim.pushData.pushId, attempt: claim.attempt, cause },
+        'the outcome came too late: another attempt has taken over',
+      );
+      return result.next;
+    }
+    if (outcome.to === 'pending') this.#o.onDue(Math.min(outcome.due, outcome.deadline ?? outcome.due));
+    else if (outcome.to === 'awaiting-confirmation') this.#o.onDue(outcome.deadline);
+    if (result.notification !== undefined) this.#o.notify(result.notification);
+    if (outcome.to !== 'delivered') {
+      log.info(
+        {
+          pushId: claim.pushData.pushId,
+          initiator: claim.pushData.initiator,
+          state: outcome.to,
+          code: outcome.code,
+          attempt: claim.attempt,
+          cause,
+        },
+        'push not delivered by this attempt',
+      );
+    }
+    if (events.has('state')) {
+      events.emit('state', {
+        ...of(claim, at),
+        address: claim.address.text,
+        state: outcome.to,
+        code: outcome.code,
+        cause,
+        ...(outcome.to === 'pending' && { due: outcome.due }),
+      });
+    }
+    return result.next;
+  }
+}
+
+const of = (
+  claim: Claim,
+  at: number,
+): { initiator: string; pushId: string; push: string; index: number; at: number } => ({
+  initiator: claim.pushData.initiator,
+  pushId: claim.pushData.pushId,
+  push: claim.push,
+  index: claim.index,
+  at,
+});
+
+const isFinal = (outcome: Outcome): boolean => isTerminal(outcome.to);
+
+const finalOutcome = (claim: Claim, to: 'undeliverable' | 'aborted', code: number): Outcome => ({
+  to,
+  code,
+  desc: describeCode(code),
+  deliveredBy: wantsProof(claim.pushData) ? 'confirmed' : 'unconfirmed',
+});

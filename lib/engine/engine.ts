@@ -1,0 +1,129 @@
+import type { Clock } from '../base/clock.ts';
+import { PpgError } from '../base/errors.ts';
+import type { Events } from '../base/events.ts';
+import { orderedIds } from '../base/ids.ts';
+import type { Logger } from '../base/log.ts';
+import type { Bearer } from '../bearer/bearer.ts';
+import type { PapService, StatusAnswer } from '../model/pap-service.ts';
+import type { Submission } from '../model/push.ts';
+import type { PushStatus, Store } from '../store/store.ts';
+import { accept, type SubmitAnswer } from './accept.ts';
+import { Deliverer } from './deliver.ts';
+import type { EngineEvents } from './events.ts';
+import { HopPace, type HopPacePolicy } from './hop-pace.ts';
+import type { EngineLimits, RetryPolicy } from './limits.ts';
+import { Notifier, type NotifyPolicy, type Post } from './notifier.ts';
+import { statusAnswer } from './queries.ts';
+import { Scheduler } from './scheduler.ts';
+import type { Gate, Subscribers } from './subscribers.ts';
+
+export interface EngineOptions {
+  readonly store: Store;
+  readonly subscribers: Subscribers;
+  readonly bearers: readonly Bearer[];
+  readonly gate: Gate;
+  readonly post: Post;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly events: Events<EngineEvents>;
+  /** Owner of this node's leases; unique among the nodes of a store. */
+  readonly owner: string;
+  readonly domain: string;
+  readonly limits: EngineLimits;
+  readonly retry: RetryPolicy;
+  readonly notify: NotifyPolicy;
+  readonly hopPace: HopPacePolicy;
+  /** 0 to 1; `Math.random` outside tests. */
+  readonly random: () => number;
+}
+
+/** The heart of the gateway: takes submissions, delivers, retries, ends and reports them. */
+export class Engine implements PapService {
+  readonly #o: EngineOptions;
+  readonly #scheduler: Scheduler;
+  readonly #notifier: Notifier;
+  readonly #newKey: () => string;
+  #state: 'new' | 'running' | 'stopped' = 'new';
+
+  constructor(options: EngineOptions) {
+    this.#o = options;
+    const { store, clock, log, events, owner, random, limits } = options;
+    const pace = new HopPace(clock, options.hopPace);
+    this.#newKey = orderedIds(() => clock.now());
+    this.#notifier = new Notifier({
+      store,
+      clock,
+      log,
+      events,
+      owner,
+      random,
+      post: options.post,
+      policy: options.notify,
+    });
+    const deliverer = new Deliverer({
+      ...options,
+      pace,
+      nextLease: () => this.#scheduler.nextLease(),
+      notify: (notification) => this.#notifier.send(notification),
+      onDue: (due) => this.#scheduler.dueAt(due),
+    });
+    this.#scheduler = new Scheduler({
+      store,
+      clock,
+      log,
+      events,
+      gate: options.gate,
+      pace,
+      owner,
+      inFlight: limits.inFlight,
+      retention: limits.retention,
+      deliver: (claim) => deliverer.run(claim),
+    });
+  }
+
+  /** Opens the store and takes up what an earlier life left behind. */
+  async start(): Promise<void> {
+    if (this.#state !== 'new') throw new PpgError('PPG_E_STATE', 'the gateway was started before; make a new one');
+    await this.#o.store.open(this.#o.clock.now());
+    this.#state = 'running';
+    this.#scheduler.start();
+    this.#notifier.start();
+  }
+
+  /** Takes nothing more, waits for attempts and notifications under way, and closes the store. */
+  async stop(): Promise<void> {
+    if (this.#state !== 'running') return;
+    this.#state = 'stopped';
+    await this.#scheduler.stop();
+    await this.#notifier.stop();
+    await this.#o.store.close();
+  }
+
+  /** See PapService.submit. Rejects with PPG_E_STATE when the gateway does not run. */
+  submit(submission: Submission): Promise<SubmitAnswer> {
+    if (this.#state !== 'running') {
+      return Promise.reject(new PpgError('PPG_E_STATE', 'the gateway does not run, so it cannot take a push'));
+    }
+    return accept(submission, { ...this.#o, scheduler: this.#scheduler, newKey: this.#newKey });
+  }
+
+  async status(initiator: string, pushId: string, addresses: readonly string[]): Promise<StatusAnswer | undefined> {
+    const found = await this.find(initiator, pushId);
+    return found === undefined ? undefined : statusAnswer(found, addresses);
+  }
+
+  /** A push with its recipients and their attempts. */
+  find(initiator: string, pushId: string): Promise<PushStatus | undefined> {
+    return this.#o.store.status(initiator, pushId);
+  }
+
+  /** A registration of the user was seen. */
+  wake(aor: string): void {
+    this.#scheduler.wake(aor);
+  }
+
+  /** Attempts under way. */
+  get inFlight(): number {
+    return this.#scheduler.inFlight;
+  }
+}

@@ -1,0 +1,38 @@
+import type { RecipientState } from '../model/states.ts';
+
+interface Of {
+  readonly initiator: string;
+  readonly pushId: string;
+  /** The gateway's key of the push. */
+  readonly push: string;
+  readonly at: number;
+}
+
+/** What the engine tells of; ops, the console and integrators listen. Never holds content. Times in milliseconds. */
+export type EngineEvents = {
+  /** A push was made durable: the PI may be told 1001. */
+  accepted: Of & { readonly recipients: number; readonly expiresAt: number };
+  /** A submission was not taken. */
+  refused: Omit<Of, 'push'> & { readonly code: number };
+  /** An attempt begins at so many devices. */
+  attempt: Of & { readonly index: number; readonly attempt: number; readonly aor: string; readonly devices: number };
+  /** A recipient came to another state. */
+  state: Of & {
+    readonly index: number;
+    readonly address: string;
+    readonly state: RecipientState;
+    readonly code: number;
+    readonly cause: string;
+    /** When it will be tried again, for pending. */
+    readonly due?: number;
+  };
+  /** A result notification was tried. */
+  notification: Of & {
+    readonly index: number;
+    readonly result: 'done' | 'retry' | 'dead';
+    readonly tries: number;
+    readonly cause: string;
+  };
+  /** The next hop is given a rest until then, or goes on (undefined). */
+  hop: { readonly at: number; readonly pausedUntil: number | undefined };
+};

@@ -1,0 +1,239 @@
+import type { Clock, TimerHandle } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Events } from '../base/events.ts';
+import type { Logger } from '../base/log.ts';
+import type { Notification } from '../model/delivery.ts';
+import type { NotificationSettlement, Store } from '../store/store.ts';
+import type { EngineEvents } from './events.ts';
+import { LEASE } from './limits.ts';
+import { doubled } from './retry.ts';
+
+/** What became of one POST to a PI. */
+export interface PostResult {
+  readonly ok: boolean;
+  /** True when another try cannot help: the URL is forbidden or will never be valid. */
+  readonly hopeless?: boolean;
+  readonly cause: string;
+}
+
+/** Delivers one result notification to its PI; never rejects, bounded in time. */
+export type Post = (notification: Notification) => Promise<PostResult>;
+
+/** Times in milliseconds. */
+export interface NotifyPolicy {
+  readonly first: number;
+  readonly longest: number;
+  /** Given up this long after the event; kept as dead for an operator. */
+  readonly giveUpAfter: number;
+  /** POSTs under way to one origin. */
+  readonly perTarget: number;
+}
+
+const HOUR = 3_600_000;
+export const DEFAULT_NOTIFY: NotifyPolicy = { first: 5000, longest: HOUR, giveUpAfter: 24 * HOUR, perTarget: 16 };
+
+/** Notifications held in memory at once; the rest wait in the store. */
+const QUEUE_LIMIT = 10_000;
+const CLAIM_BATCH = 100;
+/** A queued notification this close to the end of its lease is left to the next claim, so that nobody sends it twice. */
+const LEASE_MARGIN = 30_000;
+const STORE_REST = 1000;
+
+interface Target {
+  active: number;
+  readonly queue: { notification: Notification; leaseUntil: number }[];
+}
+
+export interface NotifierOptions {
+  readonly store: Pick<Store, 'claimNotifications' | 'settleNotification' | 'nextDue'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly events: Events<EngineEvents>;
+  readonly owner: string;
+  readonly post: Post;
+  readonly policy: NotifyPolicy;
+  /** 0 to 1, for spreading retries. */
+  readonly random: () => number;
+}
+
+/**
+ * Empties the outbox of result notifications: at once when an outcome makes one, and with back-off until the PI takes
+ * it. Each target has its own queue and its own bound, so that a PI that hangs delays nobody else's.
+ */
+export class Notifier {
+  readonly #o: NotifierOptions;
+  readonly #targets = new Map<string, Target>();
+  readonly #idle = new Set<() => void>();
+  #held = 0;
+  #claiming = false;
+  #stopped = true;
+  #timer: TimerHandle | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(options: NotifierOptions) {
+    this.#o = options;
+  }
+
+  start(): void {
+    this.#stopped = false;
+    void this.#claimDue();
+  }
+
+  /** Waits for POSTs under way; what is queued stays in the store. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#clearTimer();
+    for (const target of this.#targets.values()) {
+      this.#held -= target.queue.length;
+      target.queue.length = 0;
+    }
+    if (this.#held > 0 || this.#claiming) await new Promise<void>((resolve) => this.#idle.add(resolve));
+  }
+
+  /** Takes over a notification whose lease (until now plus LEASE) this node holds. */
+  send(notification: Notification): void {
+    // Over the bound, or stopping: the store keeps it and its lease runs out.
+    if (this.#stopped || this.#held >= QUEUE_LIMIT) {
+      this.#wakeAt(this.#o.clock.now() + LEASE);
+      return;
+    }
+    const origin = originOf(notification.notifyUrl);
+    let target = this.#targets.get(origin);
+    if (target === undefined) {
+      target = { active: 0, queue: [] };
+      this.#targets.set(origin, target);
+    }
+    this.#held++;
+    const leaseUntil = this.#o.clock.now() + LEASE;
+    if (target.active < this.#o.policy.perTarget) void this.#work(origin, target, notification);
+    else target.queue.push({ notification, leaseUntil });
+  }
+
+  async #work(origin: string, target: Target, first: Notification): Promise<void> {
+    target.active++;
+    for (let one: Notification | undefined = first; one !== undefined; one = this.#dequeue(target)) {
+      await this.#deliver(one);
+      this.#held--;
+    }
+    target.active--;
+    if (target.active === 0) this.#targets.delete(origin);
+    this.#settleIdle();
+  }
+
+  #dequeue(target: Target): Notification | undefined {
+    const latest = this.#o.clock.now() + LEASE_MARGIN;
+    for (;;) {
+      const next = target.queue.shift();
+      if (next === undefined) return undefined;
+      if (next.leaseUntil > latest) return next.notification;
+      this.#held--;
+      this.#wakeAt(next.leaseUntil);
+    }
+  }
+
+  async #deliver(notification: Notification): Promise<void> {
+    const { clock, store, log, post } = this.#o;
+    const posted = await post(notification);
+    const tries = notification.tries + 1;
+    const settlement = this.#settlement(notification, posted, tries);
+    const { pushId, initiator } = notification;
+    if (settlement.result === 'retry')
+      log.info(
+        { pushId, initiator, tries, cause: posted.cause },
+        'the result notification was not taken; it will be tried again',
+      );
+    if (settlement.result === 'dead')
+      log.warn({ pushId, initiator, tries, cause: posted.cause }, 'the result notification was given up');
+    try {
+      await store.settleNotification(settlement);
+    } catch (error) {
+      log.error(
+        { pushId, initiator, cause: messageOf(error) },
+        'the store did not take the end of a notification; it may be sent again',
+      );
+      this.#wakeAt(clock.now() + LEASE);
+      return;
+    }
+    if (settlement.due !== undefined) this.#wakeAt(settlement.due);
+    const { push, index } = notification;
+    this.#o.events.emit('notification', {
+      initiator,
+      pushId,
+      push,
+      index,
+      at: clock.now(),
+      result: settlement.result,
+      tries,
+      cause: posted.cause,
+    });
+  }
+
+  #settlement(notification: Notification, posted: PostResult, tries: number): NotificationSettlement {
+    const { clock, policy, random } = this.#o;
+    const ref = { push: notification.push, index: notification.index, tries: notification.tries };
+    if (posted.ok) return { ...ref, result: 'done' };
+    const wait = Math.round(doubled(policy.first, tries - 1, policy.longest) * (0.9 + 0.2 * random()));
+    const due = clock.now() + wait;
+    if (posted.hopeless === true || due > notification.eventTime + policy.giveUpAfter)
+      return { ...ref, result: 'dead' };
+    return { ...ref, result: 'retry', due };
+  }
+
+  async #claimDue(): Promise<void> {
+    if (this.#claiming || this.#stopped) return;
+    this.#claiming = true;
+    const { store, clock, owner, log } = this.#o;
+    let next: number | undefined;
+    try {
+      while (!this.#stopped && this.#held < QUEUE_LIMIT) {
+        const lease = { owner, leaseUntil: clock.now() + LEASE };
+        const due = await store.claimNotifications({ now: clock.now(), limit: CLAIM_BATCH, ...lease });
+        for (const notification of due) this.send(notification);
+        if (due.length < CLAIM_BATCH) break;
+      }
+      next = this.#held < QUEUE_LIMIT ? (await store.nextDue()).notifications : clock.now() + STORE_REST;
+    } catch (error) {
+      if (!this.#stopped)
+        log.error({ cause: messageOf(error) }, 'the store did not answer the notifier; it will be asked again');
+      next = clock.now() + STORE_REST;
+    } finally {
+      this.#claiming = false;
+      this.#settleIdle();
+    }
+    if (next !== undefined) this.#wakeAt(next);
+  }
+
+  #wakeAt(time: number): void {
+    if (this.#stopped || time >= this.#timerAt) return;
+    this.#clearTimer();
+    this.#timerAt = time;
+    this.#timer = this.#o.clock.setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#timerAt = Number.POSITIVE_INFINITY;
+        void this.#claimDue();
+      },
+      Math.max(1, time - this.#o.clock.now()),
+    );
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== undefined) this.#o.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+  }
+
+  #settleIdle(): void {
+    if (this.#held > 0 || this.#claiming) return;
+    for (const resolve of this.#idle) resolve();
+    this.#idle.clear();
+  }
+}
+
+function originOf(url: string): string {
+  try {
+    return new URL(url).origin;
+  } catch {
+    return url; // Not a URL: the POST will say so, and it is its own target.
+  }
+}

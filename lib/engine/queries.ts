@@ -1,0 +1,51 @@
+import type { StatusAnswer, StatusResult } from '../model/pap-service.ts';
+import type { Push, QualityOfService, Recipient } from '../model/push.ts';
+import { describeCode, PAP } from '../model/result-codes.ts';
+import { messageState } from '../model/states.ts';
+import type { PushStatus } from '../store/store.ts';
+
+/**
+ * Answers a statusquery: recipients of equal outcome share one result (WAP-247); an address that the push does not
+ * have is a result of its own with 2003. Without addresses the answer is about every recipient.
+ */
+export function statusAnswer({ push, recipients }: PushStatus, addresses: readonly string[]): StatusAnswer {
+  const wanted = addresses.length === 0 ? recipients : recipients.filter((one) => addresses.includes(one.address.text));
+  const groups = new Map<string, Recipient[]>();
+  for (const recipient of wanted) {
+    const key = [recipient.state, recipient.code, recipient.eventTime, recipient.deliveredBy].join(' ');
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [recipient]);
+    else group.push(recipient);
+  }
+  const results: StatusResult[] = [...groups.values()].map((group) => resultOf(push, group));
+  const known = new Set(recipients.map((one) => one.address.text));
+  const strangers = addresses.filter((address) => !known.has(address));
+  if (strangers.length > 0) {
+    results.push({
+      addresses: strangers,
+      state: 'unknown',
+      code: PAP.ADDRESS_NOT_FOUND,
+      desc: describeCode(PAP.ADDRESS_NOT_FOUND),
+    });
+  }
+  return { results };
+}
+
+function resultOf(push: Push, group: readonly Recipient[]): StatusResult {
+  const [first] = group as [Recipient, ...Recipient[]];
+  return {
+    addresses: group.map((one) => one.address.text),
+    state: messageState(first.state),
+    // What waits has no result yet: OK with its state says so (WAP-247 table of codes: 1001 is for submissions).
+    code: first.code === PAP.ACCEPTED ? PAP.OK : first.code,
+    desc: first.desc,
+    eventTime: first.eventTime,
+    ...(push.qos !== undefined && { qos: qosEcho(push.qos, first) }),
+  };
+}
+
+/** The submission's QoS; once over, delivery-method is what was in fact used: confirmed or unconfirmed only (WAP-247). */
+const qosEcho = (qos: QualityOfService, recipient: Recipient): QualityOfService => ({
+  ...qos,
+  deliveryMethod: recipient.deliveredBy,
+});

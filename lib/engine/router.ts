@@ -1,0 +1,97 @@
+import type { DeliveryTarget } from '../bearer/bearer.ts';
+import type { RecipientAddress } from '../model/address.ts';
+import type { Device, Registration } from '../model/device.ts';
+import type { AttemptRecord } from '../model/push.ts';
+import { PAP } from '../model/result-codes.ts';
+
+/** Where a push goes, or why it goes nowhere now. */
+export type Route =
+  | { readonly kind: 'targets'; readonly targets: readonly DeliveryTarget[] }
+  /** The user, or the device named, is known to be offline: wait for a registration. */
+  | { readonly kind: 'offline'; readonly cause: string }
+  /** No device will ever do. */
+  | { readonly kind: 'refused'; readonly code: number; readonly cause: string };
+
+/** Name of a target in attempt records. */
+export const targetId = (target: DeliveryTarget): string => (target.kind === 'device' ? target.device.id : 'aor');
+
+const FORK: Route = { kind: 'targets', targets: [{ kind: 'aor' }] };
+
+/**
+ * Chooses the devices of a recipient (docs/routing.md has the table). With known devices each matching one gets its
+ * own request, since the single 200 of a fork names nobody; the address-of-record is forked only when nothing is known.
+ * Pure: registration and earlier attempts in, route out.
+ *
+ * - A named device (GRUU, instance) leaves only that device.
+ * - Devices known to run the application win over devices that say nothing of applications; devices known to run
+ *   only others are left out (a missing tag means unknown, not none).
+ * - A device that refused this push for good is not asked again.
+ */
+export function route(
+  address: RecipientAddress,
+  applicationId: string,
+  registration: Registration | undefined,
+  attempts: readonly AttemptRecord[],
+): Route {
+  if (registration === undefined) return fromAddress(address);
+  if (!registration.registered) return { kind: 'offline', cause: 'the user is not registered' };
+  if (registration.devices.length === 0) return fromAddress(address);
+
+  const named = registration.devices.filter((device) => isNamed(address, device));
+  if (named.length === 0) return { kind: 'offline', cause: 'the device named in the address is not registered' };
+
+  const running = named.filter((device) => device.applications?.some((tag) => sameApplication(tag, applicationId)));
+  const untold = named.filter((device) => device.applications === undefined);
+  const able = running.length > 0 ? running : untold;
+  if (able.length === 0) {
+    return {
+      kind: 'refused',
+      code: PAP.REQUIRED_CAPABILITIES_NOT_SUPPORTED,
+      cause: `no registered device runs ${applicationId}`,
+    };
+  }
+  const open = able.filter((device) => !refused(device, attempts));
+  if (open.length === 0) {
+    return { kind: 'refused', code: PAP.SERVICE_FAILURE, cause: 'every device of the user has refused the push' };
+  }
+  return { kind: 'targets', targets: open.map((device) => ({ kind: 'device', device })) };
+}
+
+/** Nothing is known: what the address names, the core must find. */
+function fromAddress(address: RecipientAddress): Route {
+  if (address.gruu === undefined && address.instance === undefined) return FORK;
+  const device: Device = {
+    id: address.instance ?? address.gruu ?? address.aor,
+    contact: address.gruu ?? address.aor,
+    ...(address.instance !== undefined && { instance: address.instance }),
+    ...(address.gruu !== undefined && { gruu: address.gruu }),
+    features: {},
+    expiresAt: Number.MAX_SAFE_INTEGER,
+  };
+  return { kind: 'targets', targets: [{ kind: 'device', device }] };
+}
+
+function isNamed(address: RecipientAddress, device: Device): boolean {
+  if (address.instance !== undefined && device.instance !== address.instance) return false;
+  if (address.gruu !== undefined) {
+    // A public GRUU's gr value is the instance where the registrar follows RFC 5627 section 5.4's advice.
+    const gr = /;gr=([^;]+)/i.exec(address.gruu)?.[1];
+    return device.gruu === address.gruu || (gr !== undefined && device.instance === decodeGr(gr));
+  }
+  return true;
+}
+
+function decodeGr(gr: string): string {
+  try {
+    return decodeURIComponent(gr);
+  } catch {
+    return gr; // A stray % is the sender's own spelling; it then simply matches nothing.
+  }
+}
+
+/** Feature tag tokens compare without case, string forms literally (RFC 3840 section 9). */
+const sameApplication = (tag: string, wanted: string): boolean =>
+  tag === wanted || (!tag.includes(':') && tag.toLowerCase() === wanted.toLowerCase());
+
+const refused = (device: Device, attempts: readonly AttemptRecord[]): boolean =>
+  attempts.some((record) => record.device === device.id && record.result === 'failed');

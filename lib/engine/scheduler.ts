@@ -1,0 +1,279 @@
+import type { Clock, TimerHandle } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Events } from '../base/events.ts';
+import type { Logger } from '../base/log.ts';
+import type { Claim } from '../model/delivery.ts';
+import type { Lease, Settled, Store } from '../store/store.ts';
+import type { EngineEvents } from './events.ts';
+import type { HopPace } from './hop-pace.ts';
+import { LEASE } from './limits.ts';
+import type { Gate } from './subscribers.ts';
+
+/** Recipients claimed in one transaction: more would make a burst that UDP receivers drop (about 126 small datagrams). */
+const CLAIM_BATCH = 64;
+const EXPIRE_BATCH = 500;
+const PURGE_BATCH = 500;
+const PURGE_EVERY = 60_000;
+/** Registrations whose waiting pushes are looked up at once: shapes the storm after a core's restart. */
+const WAKE_BATCH = 32;
+/** After a store failure the scheduler looks again this much later. */
+const STORE_REST = 1000;
+
+export interface SchedulerOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly events: Events<EngineEvents>;
+  readonly gate: Gate;
+  readonly pace: HopPace;
+  readonly owner: string;
+  readonly inFlight: number;
+  readonly retention: number;
+  /** Takes a claim to its end; never rejects. */
+  readonly deliver: (claim: Claim) => Promise<void>;
+}
+
+/**
+ * Decides when what is due may start: on time, when a registration wakes it, or at once on acceptance. Holds the
+ * number of attempts under way under its bound and stops handing out work while the way out is closed.
+ */
+export class Scheduler {
+  readonly #o: SchedulerOptions;
+  readonly #waking = new Set<string>();
+  readonly #idle = new Set<() => void>();
+  #inFlight = 0;
+  #running = false;
+  #again = false;
+  /** Work was left because there was no room: look again when some comes back. */
+  #starved = false;
+  #stopped = true;
+  #timer: TimerHandle | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #purgeTimer: TimerHandle | undefined;
+  #wakes = 0;
+
+  constructor(options: SchedulerOptions) {
+    this.#o = options;
+    options.gate.onReady(() => this.kick());
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.kick();
+    this.#schedulePurge();
+  }
+
+  /** Hands out nothing more and resolves when every attempt under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#clearTimer();
+    if (this.#purgeTimer !== undefined) this.#o.clock.clearTimeout(this.#purgeTimer);
+    this.#waking.clear();
+    if (this.#inFlight > 0 || this.#running || this.#wakes > 0)
+      await new Promise<void>((resolve) => this.#idle.add(resolve));
+  }
+
+  /** Attempts under way. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** True when an attempt could start now. */
+  get open(): boolean {
+    return !this.#stopped && this.#o.gate.ready && !this.#o.pace.paused;
+  }
+
+  /** Room for `wanted` attempts: a lease for them, or undefined. The room is held until start() or release(). */
+  reserve(wanted: number): Lease | undefined {
+    if (!this.open || this.#inFlight + wanted > this.#o.inFlight) return undefined;
+    this.#inFlight += wanted;
+    return this.#lease();
+  }
+
+  /** Gives back room that was reserved and not used. */
+  release(unused: number): void {
+    this.#inFlight -= unused;
+    this.#settleIdle();
+  }
+
+  /** Starts a claim in room that was reserved. */
+  run(claim: Claim): void {
+    void this.#o.deliver(claim).finally(() => {
+      this.#inFlight--;
+      if (this.#starved || this.#waking.size > 0) this.kick();
+      this.#settleIdle();
+    });
+  }
+
+  /** For the chain of one subscriber: a lease in the room that its last push leaves, while the way is open. */
+  nextLease(): Lease | undefined {
+    if (this.open) return this.#lease();
+    return undefined;
+  }
+
+  /** Something will be due at that time. */
+  dueAt(time: number): void {
+    if (this.#stopped || time >= this.#timerAt) return;
+    this.#clearTimer();
+    this.#timerAt = time;
+    this.#timer = this.#o.clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      this.kick();
+    }, time - this.#o.clock.now());
+  }
+
+  /** A user registered: what waits for it is due now. */
+  wake(aor: string): void {
+    if (this.#stopped) return;
+    this.#waking.add(aor);
+    this.#wakeSome();
+  }
+
+  /** Looks for work now. */
+  kick(): void {
+    if (this.#stopped) return;
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    this.#running = true;
+    this.#wakeSome();
+    void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    const { store, clock, log } = this.#o;
+    let retryAt: number | undefined;
+    try {
+      do {
+        this.#again = false;
+        await this.#expire();
+      } while ((await this.#claim()) || this.#again);
+      const next = await store.nextDue();
+      // Work that is due but may not start is looked for again when room or the way out comes back, not by a timer.
+      const soonest = Math.min(this.open ? (next.claims ?? Infinity) : Infinity, next.expiry ?? Infinity);
+      const pausedUntil = this.#o.pace.paused ? this.#o.pace.pausedUntil : Infinity;
+      retryAt = Math.min(soonest, pausedUntil);
+    } catch (error) {
+      if (!this.#stopped)
+        log.error({ cause: messageOf(error) }, 'the store did not answer the scheduler; it will be asked again');
+      retryAt = clock.now() + STORE_REST;
+    } finally {
+      this.#running = false;
+    }
+    if (this.#stopped) this.#settleIdle();
+    else if (this.#again) this.kick();
+    else if (retryAt !== undefined && Number.isFinite(retryAt)) this.dueAt(Math.max(retryAt, clock.now() + 1));
+  }
+
+  /** Claims one batch; true when there may be more. */
+  async #claim(): Promise<boolean> {
+    const { store, clock } = this.#o;
+    const limit = Math.min(CLAIM_BATCH, this.#o.inFlight - this.#inFlight);
+    this.#starved = false;
+    if (!this.open) return false;
+    if (limit <= 0) {
+      this.#starved = true;
+      return false;
+    }
+    this.#inFlight += limit;
+    let claims: Claim[] = [];
+    try {
+      claims = await store.claimDue({ now: clock.now(), limit, ...this.#lease() });
+    } finally {
+      this.#inFlight -= limit - claims.length;
+    }
+    for (const claim of claims) this.run(claim);
+    return claims.length === limit;
+  }
+
+  async #expire(): Promise<void> {
+    const { store, clock } = this.#o;
+    for (;;) {
+      const ended = await store.expire({ now: clock.now(), limit: EXPIRE_BATCH });
+      for (const one of ended) this.#tell(one);
+      if (ended.length < EXPIRE_BATCH) return;
+    }
+  }
+
+  #tell(ended: Settled): void {
+    this.#o.log.info(
+      { pushId: ended.pushId, initiator: ended.initiator, state: ended.state, code: ended.code },
+      'push ran out of time',
+    );
+    this.#o.events.emit('state', {
+      initiator: ended.initiator,
+      pushId: ended.pushId,
+      push: ended.push,
+      index: ended.index,
+      address: '',
+      at: this.#o.clock.now(),
+      state: ended.state,
+      code: ended.code,
+      cause: 'out of time',
+    });
+  }
+
+  #wakeSome(): void {
+    while (this.#wakes < WAKE_BATCH && this.#waking.size > 0) {
+      const lease = this.reserve(1);
+      if (lease === undefined) return; // kick() comes by again when there is room
+      const [aor] = this.#waking;
+      if (aor === undefined) return this.release(1);
+      this.#waking.delete(aor);
+      this.#wakes++;
+      void this.#wakeOne(aor, lease);
+    }
+  }
+
+  async #wakeOne(aor: string, lease: Lease): Promise<void> {
+    try {
+      const claim = await this.#o.store.wake({ aor, now: this.#o.clock.now(), ...lease });
+      if (claim === undefined) this.release(1);
+      else this.run(claim);
+    } catch (error) {
+      this.release(1);
+      if (!this.#stopped)
+        this.#o.log.error(
+          { aor, cause: messageOf(error) },
+          'the waiting pushes of a registered user could not be woken; the slow retry will',
+        );
+    } finally {
+      this.#wakes--;
+      this.#wakeSome();
+      this.#settleIdle();
+    }
+  }
+
+  #schedulePurge(): void {
+    this.#purgeTimer = this.#o.clock.setTimeout(() => void this.#purge(), PURGE_EVERY);
+  }
+
+  async #purge(): Promise<void> {
+    try {
+      const before = this.#o.clock.now() - this.#o.retention;
+      while (!this.#stopped && (await this.#o.store.purge({ before, limit: PURGE_BATCH })) === PURGE_BATCH);
+    } catch (error) {
+      if (!this.#stopped)
+        this.#o.log.error({ cause: messageOf(error) }, 'old pushes could not be deleted; tried again in a minute');
+    }
+    if (!this.#stopped) this.#schedulePurge();
+  }
+
+  #lease(): Lease {
+    return { owner: this.#o.owner, leaseUntil: this.#o.clock.now() + LEASE };
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== undefined) this.#o.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+  }
+
+  #settleIdle(): void {
+    if (this.#inFlight > 0 || this.#running || this.#wakes > 0) return;
+    for (const resolve of this.#idle) resolve();
+    this.#idle.clear();
+  }
+}

@@ -1,0 +1,187 @@
+import { z } from 'zod';
+import { PpgError } from './base/errors.ts';
+import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from './engine/limits.ts';
+import { DEFAULT_NOTIFY, type NotifyPolicy } from './engine/notifier.ts';
+import type { ListenPoint } from './stack/types.ts';
+
+/** A Push Initiator's account. */
+export interface InitiatorOptions {
+  readonly name: string;
+  /** `scrypt$N$r$p$salt$hash`, as `drachtio-ppg hash` prints it. */
+  readonly passwordHash: string;
+  /** HTTP status of PAP answers: 202 as WAP-247 says (the default), or 200 for clients that insist. */
+  readonly replyStatus: 200 | 202;
+  /** Refuse what the PAP DTD does not allow instead of reading it with good will. Default false. */
+  readonly strict: boolean;
+  /** Take `sip:`, `tel:` and plain numbers as addresses, besides the WAPPUSH forms. Default true. */
+  readonly rawAddresses: boolean;
+}
+
+/** The gateway's own SIP stack, for what drachtio cannot carry: binary bodies, Route sets, large requests. */
+export interface DirectLegOptions {
+  /** Port 0 lets the system choose. */
+  readonly listen: readonly ListenPoint[];
+  /** Host name or address that peers shall use, when it is not the one listened on. */
+  readonly advertise?: string | undefined;
+}
+
+export interface SipOptions {
+  /** Where requests are sent: the S-CSCF or I-CSCF, as a SIP URI. Without it they go where the request URI says. */
+  readonly nextHop?: string | undefined;
+  /** Addresses or CIDR ranges whose third-party REGISTERs count. Default loopback. */
+  readonly trustedPeers: readonly string[];
+  /** Whether registrations are told of: by third-party REGISTER, or through this app's own registrar. Default `register`. */
+  readonly registrations: 'register' | 'none';
+  /** Which leg carries requests; `auto`, the default, picks by what the request needs. */
+  readonly leg: 'auto' | 'drachtio' | 'direct';
+  /** Default false: no direct leg. */
+  readonly direct: false | DirectLegOptions;
+  /** True: 404 is the end (code 2002). False, the default: it means offline, as many cores use it. */
+  readonly notFoundIsFinal: boolean;
+}
+
+/** Bounds; times in milliseconds. */
+export interface LimitOptions extends EngineLimits {
+  /** Octets of a PAP request body. Default 10 MiB. */
+  readonly maxBodyBytes: number;
+  /** Subscribers whose registration is kept in memory. Default 100,000. */
+  readonly registrationCache: number;
+}
+
+export interface NotifyOptions extends NotifyPolicy {
+  /** Let notify URLs point at loopback and private addresses. Default false. */
+  readonly allowPrivate: boolean;
+  /** How long one POST may take, milliseconds. Default 10 s. */
+  readonly timeout: number;
+}
+
+/** The configuration with every default filled in. */
+export interface CheckedConfiguration {
+  /** Home domain: telephone numbers become `sip:+digits@domain`, and the gateway is `sip:push@domain`. The only value without a default. */
+  readonly domain: string;
+  /** SIP URI by which the gateway names itself (From, P-Asserted-Identity). Default `sip:push@` and the domain. */
+  readonly identity?: string | undefined;
+  /** `memory` (nothing survives) or `sqlite:` and a file name. Default `sqlite:./ppg.db`. */
+  readonly store: string;
+  /** Nobody may submit by default. */
+  readonly initiators: readonly InitiatorOptions[];
+  readonly sip: SipOptions;
+  readonly limits: LimitOptions;
+  readonly retry: RetryPolicy;
+  readonly notify: NotifyOptions;
+}
+
+type Defaulted<T> = T extends readonly (infer Item)[]
+  ? readonly (Item extends object ? Defaulted<Item> : Item)[]
+  : T extends object
+    ? { readonly [Key in keyof T]?: Defaulted<T[Key]> | undefined }
+    : T;
+
+/** What is given to createPpg: everything has a default but `domain`, and an account's name and password hash. */
+export type PpgConfiguration = Defaulted<Omit<CheckedConfiguration, 'domain' | 'initiators' | 'sip'>> & {
+  readonly domain: string;
+  readonly initiators?:
+    | readonly (Pick<InitiatorOptions, 'name' | 'passwordHash'> & Partial<InitiatorOptions>)[]
+    | undefined;
+  readonly sip?:
+    | (Defaulted<Omit<SipOptions, 'direct'>> & { readonly direct?: false | DirectLegOptions | undefined })
+    | undefined;
+};
+
+const milliseconds = z.number().int().nonnegative();
+const sipUri = z.string().regex(/^sips?:[^\s<>"]+$/i, 'must be a SIP URI such as sip:10.0.0.1:5060;transport=tcp');
+
+const schema = z.strictObject({
+  domain: z
+    .string()
+    .max(253)
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a domain name such as ims.example.com'),
+  identity: sipUri.optional(),
+  store: z
+    .string()
+    .regex(/^(memory|sqlite:.+)$/s, 'must be "memory" or "sqlite:FILE"')
+    .default('sqlite:./ppg.db'),
+  initiators: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(255),
+        passwordHash: z.string().startsWith('scrypt$', 'must be a scrypt hash; drachtio-ppg hash makes one'),
+        replyStatus: z.union([z.literal(200), z.literal(202)]).default(202),
+        strict: z.boolean().default(false),
+        rawAddresses: z.boolean().default(true),
+      }),
+    )
+    .default([]),
+  sip: z
+    .strictObject({
+      nextHop: sipUri.optional(),
+      trustedPeers: z.array(z.string()).default(['127.0.0.1', '::1']),
+      registrations: z.enum(['register', 'none']).default('register'),
+      leg: z.enum(['auto', 'drachtio', 'direct']).default('auto'),
+      direct: z
+        .union([
+          z.literal(false),
+          z.strictObject({
+            listen: z
+              .array(
+                z.strictObject({
+                  protocol: z.enum(['udp', 'tcp']),
+                  host: z.string().min(1),
+                  port: z.number().int().min(0).max(65_535),
+                }),
+              )
+              .min(1)
+              .max(16),
+            advertise: z.string().optional(),
+          }),
+        ])
+        .default(false),
+      notFoundIsFinal: z.boolean().default(false),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      maxAge: milliseconds.default(DEFAULT_LIMITS.maxAge),
+      confirmWait: milliseconds.default(DEFAULT_LIMITS.confirmWait),
+      retention: milliseconds.default(DEFAULT_LIMITS.retention),
+      inFlight: z.number().int().min(1).max(100_000).default(DEFAULT_LIMITS.inFlight),
+      maxBodyBytes: z
+        .number()
+        .int()
+        .min(1024)
+        .default(10 * 1024 * 1024),
+      registrationCache: z.number().int().min(0).default(100_000),
+    })
+    .prefault({}),
+  retry: z
+    .strictObject({
+      first: milliseconds.default(DEFAULT_RETRY.first),
+      longest: milliseconds.default(DEFAULT_RETRY.longest),
+      maxErrors: z.number().int().min(1).max(30).default(DEFAULT_RETRY.maxErrors),
+      offlineFirst: milliseconds.default(DEFAULT_RETRY.offlineFirst),
+      offlineLongest: milliseconds.default(DEFAULT_RETRY.offlineLongest),
+      longestRetryAfter: milliseconds.default(DEFAULT_RETRY.longestRetryAfter),
+    })
+    .prefault({}),
+  notify: z
+    .strictObject({
+      allowPrivate: z.boolean().default(false),
+      first: milliseconds.default(DEFAULT_NOTIFY.first),
+      longest: milliseconds.default(DEFAULT_NOTIFY.longest),
+      giveUpAfter: milliseconds.default(DEFAULT_NOTIFY.giveUpAfter),
+      perTarget: z.number().int().min(1).max(1000).default(DEFAULT_NOTIFY.perTarget),
+      timeout: milliseconds.default(10_000),
+    })
+    .prefault({}),
+});
+
+/**
+ * Checks a configuration and fills in the defaults.
+ * Throws PPG_E_OPTIONS with one line for each option that is wrong, by name.
+ */
+export function checkOptions(configuration: PpgConfiguration): CheckedConfiguration {
+  const result = schema.safeParse(configuration);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map((issue) => `${issue.path.join('.') || 'options'}: ${issue.message}`);
+  throw new PpgError('PPG_E_OPTIONS', `these options cannot be used:\n  ${lines.join('\n  ')}`);
+}

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/errors.ts';
 import type { HeaderField } from '../model/push.ts';
 
 /** A request that a leg is to send outside any dialog. */
@@ -25,7 +26,12 @@ export type SipAnswer =
       readonly local: boolean;
     }
   /** The request never left: it may be sent again as if for the first time. */
-  | { readonly kind: 'not-sent'; readonly cause: string }
+  | {
+      readonly kind: 'not-sent';
+      readonly cause: string;
+      /** PPG_E_LEG_DOWN: later may do; PPG_E_LEG_CANNOT, PPG_E_SIP_HEADER: never by this leg. */
+      readonly code?: ErrorCode;
+    }
   /** It left, or may have left, and nothing is known of its end (link lost, guard timer). */
   | { readonly kind: 'unknown'; readonly cause: string };
 

@@ -1,0 +1,230 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../base/clock.ts';
+import { messageOf, PpgError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { silentLogger } from '../../base/log.ts';
+import { bracketed } from '../../codec/sip/host.ts';
+import type { SipStack } from '../../stack/types.ts';
+import { readAppMessage } from './app-message.ts';
+import { Client } from './client.ts';
+import type { Frame } from './frame.ts';
+import { Inbound } from './inbound.ts';
+import { DEFAULT_LIMITS, type SipdLimits } from './limits.ts';
+import { type Command, nokMeta, noMeta, okMeta, parseCommand } from './meta.ts';
+import { localPoint, type OutboundContext, sendRequest } from './outbound.ts';
+import { frameRefusal } from './refusals.ts';
+import { Routes } from './routes.ts';
+
+/** drachtio-srf reads what the server can do from its version; this is the one that is stood in for. */
+const VERSION = 'v0.9.10';
+
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_PORT = 9022;
+
+export interface SipdOptions {
+  readonly clock: Clock;
+  readonly log?: Logger;
+  /** The SIP side. Its owner starts and stops it; its requests come here. */
+  readonly stack: SipStack;
+  /** Where applications connect. Default 127.0.0.1: the port is nothing for a network. */
+  readonly host?: string;
+  /** Default 9022; 0 lets the system choose. */
+  readonly port?: number;
+  readonly secret: string;
+  readonly limits?: Partial<SipdLimits>;
+}
+
+/** What stands in for drachtio-server on a bare machine. */
+export interface Sipd {
+  /** Listens for applications; rejects with PPG_E_SIP_TRANSPORT. */
+  start(): Promise<void>;
+  /** Closes every application connection and the port. The stack stays as it is. */
+  stop(): Promise<void>;
+  /** The port that applications connect to; 0 before start. */
+  readonly port: number;
+  /** Applications that are connected, and inbound requests that wait for them. */
+  readonly clients: number;
+  readonly held: number;
+}
+
+/** The protocol port of the embedded server; docs/embedded-server.md says what it does. Throws PPG_E_OPTIONS. */
+export function createSipd(options: SipdOptions): Sipd {
+  if (options.secret === '') throw new PpgError('PPG_E_OPTIONS', 'sipd: secret must not be empty');
+  return new ProtocolServer(options);
+}
+
+class ProtocolServer implements Sipd {
+  readonly #options: SipdOptions;
+  readonly #log: Logger;
+  readonly #limits: SipdLimits;
+  readonly #routes = new Routes<Client>();
+  readonly #inbound: Inbound;
+  readonly #outbound: OutboundContext;
+  readonly #clients = new Set<Client>();
+  readonly #secret: Buffer;
+  #server: Server | undefined;
+
+  constructor(options: SipdOptions) {
+    this.#options = options;
+    this.#log = options.log ?? silentLogger;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#secret = digest(options.secret);
+    this.#outbound = { clock: options.clock, stack: options.stack, limits: this.#limits };
+    this.#inbound = new Inbound({
+      clock: options.clock,
+      log: this.#log,
+      limits: this.#limits,
+      routes: this.#routes,
+    });
+    options.stack.onRequest((transaction) => this.#inbound.take(transaction));
+  }
+
+  get port(): number {
+    const address = this.#server?.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  get clients(): number {
+    return this.#clients.size;
+  }
+
+  get held(): number {
+    return this.#inbound.size;
+  }
+
+  start(): Promise<void> {
+    const { host = DEFAULT_HOST, port = DEFAULT_PORT } = this.#options;
+    const server = createServer((socket) => this.#accept(socket));
+    this.#server = server;
+    return new Promise((resolve, reject) => {
+      server.once('error', (error) =>
+        reject(new PpgError('PPG_E_SIP_TRANSPORT', `sipd cannot listen on ${host}:${port}`, { cause: error })),
+      );
+      server.listen(port, host, () => {
+        this.#log.info({ host, port: this.port }, 'sipd takes drachtio applications');
+        resolve();
+      });
+    });
+  }
+
+  stop(): Promise<void> {
+    const server = this.#server;
+    for (const client of [...this.#clients]) client.end();
+    this.#inbound.clear();
+    if (server === undefined || !server.listening) return Promise.resolve();
+    return new Promise((resolve) => {
+      server.close(() => resolve());
+    });
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#clients.size >= this.#limits.maxClients) {
+      this.#log.warn({ clients: this.#clients.size }, 'sipd has too many applications: one more is turned away');
+      socket.on('error', () => undefined);
+      socket.destroy();
+      return;
+    }
+    const context = { clock: this.#options.clock, log: this.#log, limits: this.#limits };
+    const client = new Client(socket, context, {
+      onFrame: (from, frame) => this.#onFrame(from, frame),
+      onClose: (from) => this.#onClose(from),
+    });
+    this.#clients.add(client);
+  }
+
+  #onClose(client: Client): void {
+    this.#clients.delete(client);
+    this.#routes.remove(client);
+    this.#inbound.forget(client);
+  }
+
+  #onFrame(client: Client, frame: Frame): void {
+    const command = parseCommand(frame.payload);
+    const reply = client.authenticated ? this.#replyTo(client, command, frame) : this.#authenticate(client, command);
+    if (reply === undefined) return;
+    if (reply.kind === 'OK') {
+      client.send(okMeta(command.id, ...reply.tokens));
+      return;
+    }
+    this.#log.warn({ peer: client.peer, reason: reply.reason }, 'sipd refuses what an application asks');
+    if (reply.kind === 'NOK') client.send(nokMeta(command.id, reply.reason));
+    else {
+      client.send(noMeta(command.id, reply.reason));
+      client.end();
+    }
+  }
+
+  /** drachtio-server serves clients that never authenticate; this one does not. */
+  #authenticate(client: Client, command: Command): Reply {
+    if (command.kind !== 'authenticate') return no('not authenticated');
+    if (!timingSafeEqual(digest(command.secret), this.#secret)) return no('incorrect secret');
+    client.authenticated = true;
+    const { listening } = this.#options.stack;
+    const hostPorts = listening
+      .map((point) => localPoint([point], point.protocol))
+      .map(({ protocol, host, port }) => `${protocol}/${bracketed(host)}:${port}`)
+      .join(',');
+    return ok(hostPorts, VERSION, hostPorts);
+  }
+
+  #replyTo(client: Client, command: Command, frame: Frame): Reply | undefined {
+    const refusal = frameRefusal(frame);
+    if (refusal !== undefined) return nok(refusal);
+    try {
+      return this.#carryOut(client, command);
+    } catch (error) {
+      this.#log.error({ err: error, peer: client.peer }, 'sipd failed on a command');
+      return nok(`Server error: ${messageOf(error)}`);
+    }
+  }
+
+  #carryOut(client: Client, command: Command): Reply | undefined {
+    switch (command.kind) {
+      case 'authenticate':
+        return no('authenticated already');
+      case 'ping':
+        return ok('pong');
+      case 'route':
+        if (this.#routes.countOf(client) >= this.#limits.maxRoutes) return nok('too many routes');
+        this.#routes.add(command.verb, client);
+        return ok();
+      case 'remove_route':
+        // all verbs of the client go, as on drachtio-server
+        this.#routes.remove(client);
+        return ok();
+      case 'proxy':
+        return nok('proxy is not supported by the embedded server');
+      case 'sip':
+        return this.#sip(client, command);
+      case 'unknown':
+        return no(`invalid message type: ${command.type}`);
+    }
+  }
+
+  /** Undefined when the message was sent and the command answered. */
+  #sip(client: Client, command: Command & { kind: 'sip' }): Reply | undefined {
+    const message = readAppMessage(command.message);
+    if (typeof message === 'string') return nok(message);
+    let reason: string | undefined;
+    if (message.start.kind === 'response') {
+      if (command.transaction === '') return no('a response without a transaction id');
+      reason = this.#inbound.answer(client, command.id, command.transaction, message);
+    } else if (command.dialog !== '' || command.transaction !== '') reason = NO_DIALOG;
+    else reason = sendRequest(this.#outbound, client, command.id, message, command.route);
+    return reason === undefined ? undefined : nok(reason);
+  }
+}
+
+const NO_DIALOG = 'Server error: unable to find dialog for dialog id provided';
+
+/** NOK: this could not be done. NO: the protocol is broken, and the connection ends. */
+type Reply =
+  | { readonly kind: 'OK'; readonly tokens: readonly string[] }
+  | { readonly kind: 'NOK' | 'NO'; readonly reason: string };
+
+const ok = (...tokens: string[]): Reply => ({ kind: 'OK', tokens });
+const nok = (reason: string): Reply => ({ kind: 'NOK', reason });
+const no = (reason: string): Reply => ({ kind: 'NO', reason });
+
+const digest = (secret: string): Buffer => createHash('sha256').update(secret).digest();

@@ -1,0 +1,206 @@
+import type { Clock, TimerHandle } from '../base/clock.ts';
+import { type ErrorCode, messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { silentLogger } from '../base/log.ts';
+import { toSrfCall } from './drachtio-frame.ts';
+import type { LegAbilities, OutboundRequest, SipAnswer, SipHandler, SipLeg } from './leg.ts';
+import { guardedHandler } from './safe-handler.ts';
+import { type SrfConnectOptions, type SrfLike, type SrfResponse, srfPort } from './srf-like.ts';
+import { connectSrf, disconnectSrf, type SrfLink, watchSrf } from './srf-link.ts';
+
+/** Longer than the server's own 408 after 32.0 s, so that the server's word comes first when there is one. */
+const DEFAULT_GUARD = 36_000; // ms
+
+/** A request of this size leaves room in a frame of 4,000 octets for the protocol's own words and a next hop. */
+const LARGEST_REQUEST = 3_850;
+
+const DRACHTIO_CAN: LegAbilities = { binary: false, route: false, maxRequestBytes: LARGEST_REQUEST };
+
+export interface DrachtioLegOptions {
+  /** Takes inbound requests, and sends when there is no `outbound`. */
+  readonly srf: SrfLike;
+  /** A second connection to send over, without routes, so that large frames of the host's never meet ours. */
+  readonly outbound?: SrfLike;
+  /** Connects on start and disconnects on stop. Without it the Srfs are the host's, who connects them. */
+  readonly connect?: SrfConnectOptions & { readonly within?: number };
+  readonly clock: Clock;
+  readonly log?: Logger;
+  /** Milliseconds after which a request without a final answer is `unknown`. Default 36,000. */
+  readonly guard?: number;
+  /** Methods that `onRequest` routes to its handler, lower case. Default none: the host mounts middleware. */
+  readonly methods?: readonly string[];
+  /** Host of the SIP URI that stands for a tel: URI; without it a tel: URI is refused. */
+  readonly domain?: string;
+  /** `host:port` to announce; without it the first listen point that the server names. */
+  readonly address?: string;
+}
+
+/**
+ * A leg over drachtio-srf that never meets the limits of drachtio-server: what cannot pass is refused before it is
+ * sent (`not-sent` with PPG_E_LEG_CANNOT or PPG_E_SIP_HEADER), what is lost on the way ends as `unknown`.
+ */
+export function createDrachtioLeg(options: DrachtioLegOptions): SipLeg {
+  return new DrachtioLeg(options);
+}
+
+class DrachtioLeg implements SipLeg {
+  readonly name = 'drachtio';
+  readonly can: LegAbilities = DRACHTIO_CAN;
+  readonly #options: DrachtioLegOptions;
+  readonly #log: Logger;
+  readonly #guard: number;
+  readonly #sender: SrfLike;
+  readonly #link: SrfLink;
+  readonly #inboundLink: SrfLink;
+  readonly #inFlight = new Set<Flight>();
+  #handler: SipHandler | undefined;
+  #routed = false;
+  #stopped = false;
+
+  constructor(options: DrachtioLegOptions) {
+    this.#options = options;
+    this.#log = options.log ?? silentLogger;
+    this.#guard = options.guard ?? DEFAULT_GUARD;
+    this.#sender = options.outbound ?? options.srf;
+    if (options.outbound === undefined && options.connect === undefined)
+      this.#log.warn(
+        'no outbound connection to drachtio: pushes share the one of the app, whose large messages may corrupt them',
+      );
+    this.#link = watchSrf(this.#sender, this.#log);
+    this.#inboundLink = this.#sender === options.srf ? this.#link : watchSrf(options.srf, this.#log);
+    this.#link.onDown((cause) => this.#settleAll(cause));
+  }
+
+  get ready(): boolean {
+    return this.#link.up && !this.#stopped;
+  }
+
+  get address(): string | undefined {
+    return this.#options.address ?? hostPortOf(this.#inboundLink.listenPoints);
+  }
+
+  async start(): Promise<void> {
+    const { connect, clock, srf, outbound } = this.#options;
+    this.#stopped = false;
+    if (connect === undefined) return;
+    const open = outbound === undefined || outbound === srf ? [srf] : [srf, outbound];
+    try {
+      await Promise.all(open.map((one) => connectSrf(one, { clock, ...connect })));
+    } catch (error) {
+      for (const one of open) disconnectSrf(one);
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#settleAll('the gateway is stopping');
+    this.#link.close();
+    this.#inboundLink.close();
+    if (this.#options.connect === undefined) return;
+    disconnectSrf(this.#options.srf);
+    if (this.#sender !== this.#options.srf) disconnectSrf(this.#sender);
+  }
+
+  onReady(listener: () => void): void {
+    this.#link.onUp(listener);
+  }
+
+  onRequest(handler: SipHandler): void {
+    this.#handler = handler;
+    if (this.#routed) return;
+    this.#routed = true;
+    const guarded = guardedHandler((req, res, next) => this.#handler?.(req, res, next), this.#log);
+    for (const method of this.#options.methods ?? []) srfPort(this.#options.srf).use(method.toLowerCase(), guarded);
+  }
+
+  request(request: OutboundRequest): Promise<SipAnswer> {
+    if (!this.ready) return Promise.resolve(notSent('PPG_E_LEG_DOWN', 'no link to the drachtio server'));
+    const call = toSrfCall(request, this.#options.domain);
+    if (call.kind === 'cannot') return Promise.resolve(notSent(call.code, call.reason));
+    return new Promise((resolve) => {
+      const flight = new Flight(this.#options.clock, this.#inFlight, resolve);
+      flight.guard(this.#guard);
+      try {
+        // the callback form: an await here would let a response in the same read slip by before anyone listens
+        srfPort(this.#sender).request(call.uri, call.options, (error, sent) => {
+          if (error) flight.settle(refusal(error));
+          else if (sent === undefined) flight.settle(unknown('drachtio-srf named no request'));
+          else sent.on('response', (response) => flight.take(response));
+        });
+      } catch (error) {
+        // drachtio-srf throws before it writes, and only while the link is down
+        flight.settle(notSent('PPG_E_LEG_DOWN', messageOf(error)));
+      }
+    });
+  }
+
+  #settleAll(cause: string): void {
+    for (const flight of [...this.#inFlight]) flight.settle(unknown(cause));
+  }
+}
+
+/** A request on its way: settles once, whatever comes first; what comes later is ignored. */
+class Flight {
+  readonly #clock: Clock;
+  readonly #flights: Set<Flight>;
+  readonly #resolve: (answer: SipAnswer) => void;
+  #timer: TimerHandle | undefined;
+
+  constructor(clock: Clock, flights: Set<Flight>, resolve: (answer: SipAnswer) => void) {
+    this.#clock = clock;
+    this.#flights = flights;
+    this.#resolve = resolve;
+    flights.add(this);
+  }
+
+  guard(after: number): void {
+    this.#timer = this.#clock.setTimeout(() => this.settle(unknown(`no answer within ${after} ms`)), after);
+  }
+
+  take(response: SrfResponse): void {
+    if (response.status >= 200) this.settle(answerOf(response));
+  }
+
+  settle(answer: SipAnswer): void {
+    if (!this.#flights.delete(this)) return;
+    this.#clock.clearTimeout(this.#timer);
+    this.#resolve(answer);
+  }
+}
+
+const answerOf = (response: SrfResponse): SipAnswer => ({
+  kind: 'response',
+  status: response.status,
+  reason: response.reason ?? '',
+  get: (name) => response.get(name),
+  body: Buffer.from(response.body ?? '', 'utf8'),
+  // a 408 or 503 of the server's own has no source address
+  local: response.source_address === '',
+});
+
+const notSent = (code: ErrorCode, reason: string): SipAnswer => ({
+  kind: 'not-sent',
+  code,
+  cause: `${code}: ${reason}`,
+});
+
+const unknown = (cause: string): SipAnswer => ({ kind: 'unknown', cause: `PPG_E_LEG_DOWN: ${cause}` });
+
+/** NOK texts, of drachtio-server and of the embedded one, that will be the same next time. */
+const FOR_EVER = /invalid request-uri|missing content-type|not available|to myself|cannot carry/i;
+
+/** An error in the callback: the server's NOK, or a socket that was gone. Only an echo that did not parse was sent. */
+function refusal(error: unknown): SipAnswer {
+  const text = messageOf(error);
+  if (text.includes('failed to parse')) return unknown(text);
+  return notSent(FOR_EVER.test(text) ? 'PPG_E_LEG_CANNOT' : 'PPG_E_LEG_DOWN', text);
+}
+
+/** `host:port` of the first listen point, from `udp/10.0.0.1:5060,tcp/10.0.0.1:5060`. */
+function hostPortOf(listenPoints: readonly string[]): string | undefined {
+  const first = listenPoints[0];
+  if (first === undefined) return undefined;
+  const slash = first.indexOf('/');
+  return slash < 0 ? undefined : first.slice(slash + 1);
+}

@@ -1,0 +1,69 @@
+import type { RequestLike, ResponseLike } from './leg.ts';
+
+/**
+ * Any Srf of drachtio-srf 5. The members are as loose as TypeScript allows, because the types that drachtio-srf ships
+ * do not describe what it takes (its `request` asks for five arguments): an instance fits with those types, with
+ * better ones, and with none. {@link srfPort} names what is really called.
+ */
+export interface SrfLike {
+  request(...args: never[]): unknown;
+  use(...args: never[]): unknown;
+  on(...args: never[]): unknown;
+  removeListener(...args: never[]): unknown;
+  connect?(...args: never[]): unknown;
+  disconnect?(...args: never[]): unknown;
+}
+
+/** What `srf.request` is given. drachtio-srf writes into it. */
+export interface SrfRequestOptions {
+  method: string;
+  headers: Record<string, string>;
+  body?: string;
+  /** Next hop: a SIP URI. No Route header is made of it. */
+  proxy?: string;
+}
+
+export interface SrfResponse {
+  readonly status: number;
+  readonly reason?: string;
+  readonly body?: string;
+  /** Empty when the server made the response itself. */
+  readonly source_address?: string;
+  get(name: string): string | undefined;
+}
+
+/** A request that the server took and sent. */
+export interface SrfSentRequest {
+  on(event: 'response', listener: (response: SrfResponse) => void): unknown;
+}
+
+export interface SrfConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+  readonly reconnect?: { readonly retryMaxDelay?: number; readonly maxAttempts?: number };
+}
+
+/** What the gateway calls of a Srf. */
+export interface SrfPort {
+  /** Throws when the link is down; the callback runs before any response is emitted. */
+  request(
+    uri: string,
+    options: SrfRequestOptions,
+    callback: (error: unknown, request?: SrfSentRequest) => void,
+  ): unknown;
+  use(method: string, handler: (req: RequestLike, res: ResponseLike, next: (error?: unknown) => void) => void): unknown;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  removeListener(event: string, listener: (...args: unknown[]) => void): unknown;
+  connect?(options: SrfConnectOptions): unknown;
+  disconnect?(): unknown;
+  /** drachtio-srf has no public word for "is the link up", nor one that ends its reconnecting; both are in here. */
+  readonly app?: {
+    readonly client?: {
+      readonly mapServer?: ReadonlyMap<unknown, { readonly ready?: boolean; readonly hostport?: string | null }>;
+      readonly wp?: { closing?: boolean };
+    };
+  };
+}
+
+export const srfPort = (srf: SrfLike): SrfPort => srf as unknown as SrfPort;

@@ -50,7 +50,10 @@ export interface SettleResult {
   readonly applied: boolean;
   /** The next push for the same address-of-record, when one waits and `next` was given. */
   readonly next?: Claim;
-  /** Set when the outcome is final, the push has a notify URL, and `notifyLease` was given. */
+  /**
+   * Set when the outcome is final, the push has a notify URL, and `notifyLease` was given. Without the lease the
+   * notification is due at once for claimNotifications.
+   */
   readonly notification?: Notification;
 }
 
@@ -66,7 +69,7 @@ export interface NotificationSettlement extends RecipientRef {
   /** `done`: the PI took it. `retry`: again at `due`. `dead`: given up, kept for an operator to replay. */
   readonly result: 'done' | 'retry' | 'dead';
   readonly due?: number;
-  /** Fence: the `tries` of the claim. */
+  /** Fence: the `tries` of the claim. Every claim of a notification has another number, from 0. */
   readonly tries: number;
 }
 
@@ -85,19 +88,29 @@ export interface StoreCounts {
 }
 
 /**
- * All that must survive. Every method is atomic and durable when its promise resolves; calls made in the same
- * turn of the event loop may share one transaction (group commit) but each gets its own result. Made for several
- * nodes: whoever works on something holds a lease with a fence, and a settlement with an old fence changes nothing.
+ * All that must survive. Every method is atomic and durable when its promise resolves; calls are applied in the
+ * order they were made, calls made close together may share one transaction (group commit) but each gets its own
+ * result. Made for several nodes: whoever works on something holds a lease with a fence, and a settlement with an
+ * old fence changes nothing.
  *
  * Rules every implementation keeps (test/contract/store):
  * - at most one recipient of an address-of-record is `sending` at a time;
- * - claims of an address-of-record go by priority, then by push key;
+ * - claims of an address-of-record go by priority, then by push key, then by index, among those that are due;
+ * - a recipient that is due while another of its address-of-record is in flight waits *behind* it: it is not looked
+ *   at again until that claim ends, and then it is found, whichever way the claim ended;
+ * - nothing is claimed whose time is over (`expiresAt`, or an outcome's deadline): expire() ends it;
+ * - nothing is claimed before deliver-after (`Acceptance.due`), not even by wake();
+ * - an offline outcome parks its recipient and everything else of the address-of-record that would be due sooner
+ *   until the same time: a long queue probes an absent user once, not once per push. What is accepted later
+ *   is tried once on its own, as a probe;
  * - final states never change; the content of a push is gone when its last recipient is final;
  * - a final state and its notification are one transaction;
  * - `settle`, `confirm` and `expire` never make two final states of one recipient, whatever races.
  *
- * Errors: rejects with PPG_E_STORE (retryable), PPG_E_STORE_CLOSED after close(), PPG_E_STORE_LOCKED from open()
- * when another process has the store and it cannot be shared.
+ * "Now" is what the caller says: `now`, `at`, and for accept() the push's `acceptedAt`.
+ *
+ * Errors: rejects with PPG_E_STORE (retryable), PPG_E_STORE_CLOSED before open() and after close(),
+ * PPG_E_STORE_LOCKED from open() when another process has the store and it cannot be shared.
  */
 export interface Store {
   /** Migrates forward, then returns every claim of a process that no longer lives to pending (attempted: unknown, due at once). */
@@ -106,13 +119,23 @@ export interface Store {
 
   accept(acceptance: Acceptance): Promise<AcceptResult>;
 
-  /** Claims what is due, one recipient per address-of-record, high priority first, at most `limit`. Expired leases count as due. */
+  /**
+   * Claims what is due, one recipient per address-of-record, high priority first, then the longest due, at most
+   * `limit`; fewer mean that nothing more can be claimed now. A claim whose lease has run out goes back to pending
+   * (attempted: unknown) and is due.
+   */
   claimDue(query: { now: number; limit: number } & Lease): Promise<Claim[]>;
 
-  /** Makes everything of the address-of-record that waits for a registration due at once, and claims its first. */
+  /**
+   * Makes everything of the address-of-record that waits for a registration due at once, and claims the first of
+   * what is due; undefined when nothing waits or one is in flight (its settlement goes on with the rest).
+   */
   wake(query: { aor: string; now: number } & Lease): Promise<Claim | undefined>;
 
-  /** The earliest time at which claimDue, expire or claimNotifications will have something to do. */
+  /**
+   * The earliest times at which claimDue, expire and claimNotifications may have something to do; absent: nothing
+   * waits. After a call that answered fewer than its limit the time is later than that call's `now`.
+   */
   nextDue(): Promise<{ claims?: number; expiry?: number; notifications?: number }>;
 
   settle(settlement: Settlement): Promise<SettleResult>;
@@ -140,7 +163,10 @@ export interface Store {
   claimNotifications(query: { now: number; limit: number } & Lease): Promise<Notification[]>;
   settleNotification(settlement: NotificationSettlement): Promise<void>;
 
-  /** Deletes pushes that have been final (and notified) since before `before`; at most `limit`; answers how many went. */
+  /**
+   * Deletes pushes whose last recipient became final before `before` and that owe no notification (a dead one is not
+   * owed); at most `limit`, the oldest first; answers how many went. Their push-ids may be used again.
+   */
   purge(query: { before: number; limit: number }): Promise<number>;
 
   registration(aor: string): Promise<Registration | undefined>;

@@ -1,0 +1,92 @@
+import type { RecipientAddress } from '../model/address.ts';
+import type { Registration } from '../model/device.ts';
+import type { AttemptRecord, Push } from '../model/push.ts';
+import type { Attempted, RecipientState } from '../model/states.ts';
+import type { Lease } from './store.ts';
+
+/** A push of the memory store. */
+export interface PushRow {
+  push: Push;
+  readonly rank: number;
+  readonly recipients: Row[];
+  /** When the last recipient became final. */
+  doneAt?: number;
+}
+
+/** A notification of the memory store. */
+export interface OwedRow {
+  state: 'owed' | 'leased' | 'done' | 'dead';
+  due: number;
+  /** Claims so far. */
+  claims: number;
+}
+
+/** A recipient of the memory store. */
+export interface Row {
+  readonly of: PushRow;
+  readonly index: number;
+  readonly address: RecipientAddress;
+  state: RecipientState;
+  code: number;
+  desc: string;
+  attempted: Attempted;
+  attempt: number;
+  offlineTries: number;
+  eventTime: number;
+  deliveredBy: 'confirmed' | 'unconfirmed';
+  attempts: readonly AttemptRecord[];
+  /** While pending: when it may be claimed, BEHIND, or NEVER. */
+  due: number;
+  /** True while it waits for a registration. */
+  offline: boolean;
+  /** Deliver-after: not even a registration makes it due before. */
+  readonly notBefore: number;
+  /** When waiting ends. */
+  ends: number;
+  lease?: Lease;
+  notification?: OwedRow;
+}
+
+/** Everything a memory store holds; two stores over the same data are one store, reopened. */
+export interface MemoryData {
+  readonly pushes: Map<string, PushRow>;
+  readonly byId: Map<string, PushRow>;
+  /** Recipients that are pending, by address-of-record. */
+  readonly lines: Map<string, Set<Row>>;
+  /** The pending ones that have a due time of their own. */
+  readonly scheduled: Set<Row>;
+  /** The recipient in flight of an address-of-record. */
+  readonly flights: Map<string, Row>;
+  readonly awaiting: Set<Row>;
+  readonly owed: Set<Row>;
+  readonly registrations: Map<string, Registration>;
+}
+
+export const createMemoryData = (): MemoryData => ({
+  pushes: new Map(),
+  byId: new Map(),
+  lines: new Map(),
+  scheduled: new Set(),
+  flights: new Map(),
+  awaiting: new Set(),
+  owed: new Set(),
+  registrations: new Map(),
+});
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Order of acceptance. */
+export const byKey = (a: Row, b: Row): number => compareText(a.of.push.key, b.of.push.key) || a.index - b.index;
+
+/** Order of claims within an address-of-record. */
+export const byRank = (a: Row, b: Row): number => a.of.rank - b.of.rank || byKey(a, b);
+
+/** Order of claims between addresses-of-record. */
+export const bySchedule = (a: Row, b: Row): number => a.of.rank - b.of.rank || a.due - b.due || byKey(a, b);
+
+/** The earliest of `rows` by `order`. */
+export function first<T>(rows: Iterable<T>, order: (a: T, b: T) => number): T | undefined {
+  let best: T | undefined;
+  for (const row of rows) if (best === undefined || order(row, best) < 0) best = row;
+  return best;
+}

@@ -1,0 +1,363 @@
+import { PpgError } from '../base/errors.ts';
+import type { Claim, Notification } from '../model/delivery.ts';
+import type { Registration } from '../model/device.ts';
+import { type Push, priorityRank, type Recipient, type RecipientRef } from '../model/push.ts';
+import { describeCode, PAP } from '../model/result-codes.ts';
+import { type FinalState, isTerminal } from '../model/states.ts';
+import { Lines } from './memory-lines.ts';
+import {
+  byKey,
+  byRank,
+  bySchedule,
+  createMemoryData,
+  type MemoryData,
+  type OwedRow,
+  type PushRow,
+  type Row,
+} from './memory-rows.ts';
+import { appendAttempts, BEHIND, endOfTime, NEVER, wantsProof } from './rules.ts';
+import type {
+  Acceptance,
+  AcceptResult,
+  Lease,
+  NotificationSettlement,
+  PushStatus,
+  Settled,
+  Settlement,
+  SettleResult,
+  Store,
+  StoreCounts,
+} from './store.ts';
+
+/** A copy that shares nothing with what the caller may change later. */
+const kept = (push: Push): Push =>
+  push.content === undefined ? push : { ...push, content: { ...push.content, body: Buffer.from(push.content.body) } };
+
+const idOf = (initiator: string, pushId: string): string => JSON.stringify([initiator, pushId]);
+
+/**
+ * A store that forgets everything with the process: for tests, and the plain statement of what the others do.
+ * `data` shared between two stores makes the second one the first one reopened.
+ */
+export const createMemoryStore = (data: MemoryData = createMemoryData()): Store => new MemoryStore(data);
+
+class MemoryStore implements Store {
+  readonly #data: MemoryData;
+  readonly #lines: Lines;
+  #open = false;
+
+  constructor(data: MemoryData) {
+    this.#data = data;
+    this.#lines = new Lines(data);
+  }
+
+  async open(now: number): Promise<void> {
+    this.#open = true;
+    for (const row of [...this.#data.flights.values()]) this.#lines.giveBack(row, now);
+    for (const row of this.#data.owed) {
+      if (row.notification?.state === 'leased') Object.assign(row.notification, { state: 'owed', due: now });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#open = false;
+  }
+
+  async accept({ push, recipients, due, lease }: Acceptance): Promise<AcceptResult> {
+    this.#check();
+    if (this.#data.byId.has(idOf(push.initiator, push.pushId))) return { accepted: false, reason: 'duplicate' };
+    if (this.#data.pushes.has(push.key)) throw new PpgError('PPG_E_STORE', `The key ${push.key} is taken.`);
+    const now = push.acceptedAt;
+    const row: PushRow = { push: kept(push), rank: priorityRank(push), recipients: [] };
+    this.#data.pushes.set(push.key, row);
+    this.#data.byId.set(idOf(push.initiator, push.pushId), row);
+    for (const [index, address] of recipients.entries()) {
+      row.recipients.push({
+        of: row,
+        index,
+        address,
+        state: 'pending',
+        code: PAP.ACCEPTED,
+        desc: describeCode(PAP.ACCEPTED),
+        attempted: 'no',
+        attempt: 0,
+        offlineTries: 0,
+        eventTime: now,
+        deliveredBy: wantsProof(push) ? 'confirmed' : 'unconfirmed',
+        attempts: [],
+        due,
+        offline: false,
+        notBefore: due > now ? due : 0,
+        ends: push.expiresAt,
+      });
+    }
+    const claims = row.recipients.flatMap((recipient) => this.#enter(recipient, due, now, lease) ?? []);
+    return { accepted: true, claims };
+  }
+
+  /** A new recipient joins its line, or leaves at once when nothing is before it. */
+  #enter(row: Row, due: number, now: number, lease: Lease | undefined): Claim | undefined {
+    const { aor } = row.address;
+    if (due > now) return void this.#lines.put(row, due);
+    if (row.ends <= now) return void this.#lines.put(row, NEVER);
+    if (this.#data.flights.has(aor)) return void this.#lines.put(row, BEHIND);
+    const head = this.#lines.head(aor, now);
+    if (head !== undefined && byRank(head, row) < 0) {
+      this.#lines.put(head, now);
+      return void this.#lines.put(row, BEHIND);
+    }
+    if (lease !== undefined) return this.#lines.claim(row, lease, now);
+    return void this.#lines.put(row, now);
+  }
+
+  async claimDue({ now, limit, ...lease }: { now: number; limit: number } & Lease): Promise<Claim[]> {
+    this.#check();
+    for (const row of [...this.#data.flights.values()]) {
+      if (row.lease !== undefined && row.lease.leaseUntil <= now) this.#lines.giveBack(row, now);
+    }
+    const due = [...this.#data.scheduled].filter((row) => row.due <= now).sort(bySchedule);
+    const claims: Claim[] = [];
+    for (const row of due) {
+      if (claims.length >= limit) break;
+      const { aor } = row.address;
+      if (row.due > now || !this.#data.scheduled.has(row)) continue; // its line was seen to already
+      const head = this.#lines.head(aor, now);
+      if (head !== undefined && !this.#data.flights.has(aor)) claims.push(this.#lines.claim(head, lease, now));
+    }
+    return claims;
+  }
+
+  async wake({ aor, now, ...lease }: { aor: string; now: number } & Lease): Promise<Claim | undefined> {
+    this.#check();
+    this.#lines.unpark(aor, now);
+    return this.#next(aor, lease, now);
+  }
+
+  #next(aor: string, lease: Lease, now: number): Claim | undefined {
+    const head = this.#lines.head(aor, now);
+    return head === undefined || this.#data.flights.has(aor) ? undefined : this.#lines.claim(head, lease, now);
+  }
+
+  async nextDue(): Promise<{ claims?: number; expiry?: number; notifications?: number }> {
+    this.#check();
+    let claims = Number.POSITIVE_INFINITY;
+    for (const row of this.#data.scheduled) claims = Math.min(claims, row.due);
+    for (const row of this.#data.flights.values()) claims = Math.min(claims, row.lease?.leaseUntil ?? claims);
+    let expiry = Number.POSITIVE_INFINITY;
+    for (const row of this.#waiting()) expiry = Math.min(expiry, row.ends);
+    let notifications = Number.POSITIVE_INFINITY;
+    for (const row of this.#data.owed) notifications = Math.min(notifications, row.notification?.due ?? notifications);
+    return {
+      ...(Number.isFinite(claims) && { claims }),
+      ...(Number.isFinite(expiry) && { expiry }),
+      ...(Number.isFinite(notifications) && { notifications }),
+    };
+  }
+
+  *#waiting(): Iterable<Row> {
+    for (const line of this.#data.lines.values()) yield* line;
+    yield* this.#data.awaiting;
+  }
+
+  async settle(settlement: Settlement): Promise<SettleResult> {
+    this.#check();
+    const { at, outcome } = settlement;
+    const row = this.#held(settlement);
+    if (row === undefined) return { applied: false };
+    const { aor } = row.address;
+    this.#data.flights.delete(aor);
+    delete row.lease;
+    row.attempts = appendAttempts(row.attempts, settlement.attempts);
+    Object.assign(row, { state: outcome.to, code: outcome.code, desc: outcome.desc, eventTime: at });
+    if (outcome.to === 'pending') {
+      row.attempted = outcome.attempted;
+      row.offline = outcome.offline;
+      row.offlineTries = outcome.offline ? row.offlineTries + 1 : 0;
+      row.ends = Math.min(outcome.deadline ?? row.of.push.expiresAt, row.of.push.expiresAt);
+      this.#lines.put(row, Math.max(1, outcome.due));
+      if (outcome.offline) this.#lines.park(aor, outcome.due);
+    } else if (outcome.to === 'awaiting-confirmation') {
+      row.ends = outcome.deadline;
+      this.#data.awaiting.add(row);
+    } else {
+      row.deliveredBy = outcome.deliveredBy;
+      this.#finished(row, settlement.notifyLease);
+    }
+    const next = settlement.next === undefined ? undefined : this.#next(aor, settlement.next, at);
+    if (next === undefined) this.#lines.stand(aor, at);
+    const owed = row.notification;
+    return {
+      applied: true,
+      ...(next !== undefined && { next }),
+      ...(owed?.state === 'leased' && { notification: this.#notification(row, owed) }),
+    };
+  }
+
+  /** The recipient, when the caller's claim is its newest and still runs. */
+  #held(ref: RecipientRef & { attempt: number }): Row | undefined {
+    const row = this.#data.pushes.get(ref.push)?.recipients[ref.index];
+    return row?.state === 'sending' && row.attempt === ref.attempt ? row : undefined;
+  }
+
+  /** A final state was set: what is owed for it, and the end of the push when it was the last. */
+  #finished(row: Row, notifyLease?: Lease): void {
+    const { of } = row;
+    if (of.push.notifyUrl !== undefined) {
+      row.notification = notifyLease
+        ? { state: 'leased', due: notifyLease.leaseUntil, claims: 1 }
+        : { state: 'owed', due: row.eventTime, claims: 0 };
+      this.#data.owed.add(row);
+    }
+    if (!of.recipients.every((recipient) => isTerminal(recipient.state))) return;
+    const { content: _gone, ...rest } = of.push;
+    of.push = rest;
+    of.doneAt = row.eventTime;
+  }
+
+  #notification(row: Row, owed: OwedRow): Notification {
+    const { push } = row.of;
+    return {
+      push: push.key,
+      index: row.index,
+      initiator: push.initiator,
+      pushId: push.pushId,
+      notifyUrl: push.notifyUrl ?? '',
+      papVersion: push.papVersion,
+      address: row.address,
+      state: row.state as FinalState,
+      code: row.code,
+      desc: row.desc,
+      ...(push.qos !== undefined && { qos: push.qos }),
+      deliveredBy: row.deliveredBy,
+      receivedTime: push.acceptedAt,
+      eventTime: row.eventTime,
+      tries: owed.claims - 1,
+    };
+  }
+
+  async renew(claims: readonly (RecipientRef & { attempt: number })[], leaseUntil: number): Promise<boolean[]> {
+    this.#check();
+    return claims.map((claim) => {
+      const row = this.#held(claim);
+      if (row?.lease === undefined) return false;
+      row.lease = { owner: row.lease.owner, leaseUntil };
+      return true;
+    });
+  }
+
+  async confirm(
+    confirmation: RecipientRef & { at: number; state: FinalState; code: number; desc: string },
+  ): Promise<Settled | undefined> {
+    this.#check();
+    const row = this.#data.pushes.get(confirmation.push)?.recipients[confirmation.index];
+    if (row?.state !== 'awaiting-confirmation') return undefined;
+    const { state, code, desc, at } = confirmation;
+    if (state === 'delivered') row.deliveredBy = 'confirmed';
+    return this.#end(row, { state, code, desc }, at);
+  }
+
+  #end(row: Row, end: { state: FinalState; code: number; desc: string }, at: number): Settled {
+    this.#lines.remove(row);
+    this.#data.awaiting.delete(row);
+    Object.assign(row, end, { eventTime: at });
+    this.#finished(row);
+    const { push } = row.of;
+    const { state, code } = end;
+    return { push: push.key, index: row.index, initiator: push.initiator, pushId: push.pushId, state, code };
+  }
+
+  async expire({ now, limit }: { now: number; limit: number }): Promise<Settled[]> {
+    this.#check();
+    const over = [...this.#waiting()].filter((row) => row.ends <= now).sort((a, b) => a.ends - b.ends || byKey(a, b));
+    const lines = new Set<string>();
+    const settled = over.slice(0, limit).map((row) => {
+      if (row.state === 'pending') lines.add(row.address.aor);
+      const waiting = row.state === 'pending' ? 'pending' : 'awaiting-confirmation';
+      return this.#end(row, endOfTime(waiting, row.attempted, wantsProof(row.of.push)), now);
+    });
+    for (const aor of lines) this.#lines.stand(aor, now);
+    return settled;
+  }
+
+  async status(initiator: string, pushId: string): Promise<PushStatus | undefined> {
+    this.#check();
+    const found = this.#data.byId.get(idOf(initiator, pushId));
+    if (found === undefined) return undefined;
+    const recipients = found.recipients.map((row): Recipient => {
+      const { state, code, desc, attempted, attempt, offlineTries, eventTime, deliveredBy, attempts } = row;
+      const told = { state, code, desc, attempted, attempt, offlineTries, eventTime, deliveredBy, attempts };
+      return { push: found.push.key, index: row.index, address: row.address, ...told };
+    });
+    return { push: found.push, recipients };
+  }
+
+  async claimNotifications({
+    now,
+    limit,
+    leaseUntil,
+  }: { now: number; limit: number } & Lease): Promise<Notification[]> {
+    this.#check();
+    const due = [...this.#data.owed].flatMap((row) =>
+      row.notification !== undefined && row.notification.due <= now ? [{ row, owed: row.notification }] : [],
+    );
+    due.sort((a, b) => a.owed.due - b.owed.due || byKey(a.row, b.row));
+    return due.slice(0, limit).map(({ row, owed }) => {
+      Object.assign(owed, { state: 'leased', due: leaseUntil, claims: owed.claims + 1 });
+      return this.#notification(row, owed);
+    });
+  }
+
+  async settleNotification({ push, index, result, due, tries }: NotificationSettlement): Promise<void> {
+    this.#check();
+    const row = this.#data.pushes.get(push)?.recipients[index];
+    const owed = row?.notification;
+    if (row === undefined || owed?.state !== 'leased' || owed.claims - 1 !== tries) return;
+    owed.state = result === 'retry' ? 'owed' : result;
+    if (result === 'retry') owed.due = due ?? owed.due;
+    else this.#data.owed.delete(row);
+  }
+
+  async purge({ before, limit }: { before: number; limit: number }): Promise<number> {
+    this.#check();
+    const over = [...this.#data.pushes.values()].filter(
+      ({ doneAt = before, recipients }) => doneAt < before && !recipients.some((row) => this.#data.owed.has(row)),
+    );
+    over.sort((a, b) => (a.doneAt ?? 0) - (b.doneAt ?? 0) || (a.push.key < b.push.key ? -1 : 1));
+    for (const { push } of over.slice(0, limit)) {
+      this.#data.pushes.delete(push.key);
+      this.#data.byId.delete(idOf(push.initiator, push.pushId));
+    }
+    return Math.min(over.length, limit);
+  }
+
+  async registration(aor: string): Promise<Registration | undefined> {
+    this.#check();
+    return this.#data.registrations.get(aor);
+  }
+
+  async saveRegistration(registration: Registration): Promise<void> {
+    this.#check();
+    this.#data.registrations.set(registration.aor, registration);
+  }
+
+  async counts(): Promise<StoreCounts> {
+    this.#check();
+    let pending = 0;
+    for (const line of this.#data.lines.values()) pending += line.size;
+    let deadNotifications = 0;
+    for (const { recipients } of this.#data.pushes.values()) {
+      for (const { notification } of recipients) if (notification?.state === 'dead') deadNotifications++;
+    }
+    return {
+      pending,
+      sending: this.#data.flights.size,
+      awaitingConfirmation: this.#data.awaiting.size,
+      notifications: this.#data.owed.size,
+      deadNotifications,
+    };
+  }
+
+  #check(): void {
+    if (!this.#open) throw new PpgError('PPG_E_STORE_CLOSED', 'The store is closed.');
+  }
+}

@@ -1,0 +1,30 @@
+import { type AttemptRecord, MAX_ATTEMPT_RECORDS, type Push } from '../model/push.ts';
+import { describeCode, PAP } from '../model/result-codes.ts';
+import type { Attempted, FinalState } from '../model/states.ts';
+
+/** Due time of a recipient that is never claimed again: its time is over and expire() will end it. */
+export const NEVER: number = Number.MAX_SAFE_INTEGER;
+
+/** Due time of a recipient that is due and waits behind another of its address-of-record. */
+export const BEHIND = 0;
+
+/** True when the initiator asked for proof: what ends without an answer from the device is then a timeout. */
+export const wantsProof = (push: Pick<Push, 'qos'>): boolean =>
+  push.qos?.deliveryMethod === 'confirmed' || push.qos?.deliveryMethod === 'preferconfirmed';
+
+/** How a recipient ends whose time is over, see Store.expire. */
+export function endOfTime(
+  waiting: 'pending' | 'awaiting-confirmation',
+  attempted: Attempted,
+  proof: boolean,
+): { state: FinalState; code: number; desc: string } {
+  const timedOut = waiting === 'awaiting-confirmation' || (proof && attempted === 'unknown');
+  const code = timedOut ? PAP.SERVICE_FAILURE : PAP.SERVICE_UNAVAILABLE;
+  return { state: timedOut ? 'timeout' : 'expired', code, desc: describeCode(code) };
+}
+
+/** The records of a recipient with new ones after them; the oldest go when there are too many. */
+export const appendAttempts = (
+  old: readonly AttemptRecord[],
+  more: readonly AttemptRecord[],
+): readonly AttemptRecord[] => (more.length === 0 ? old : [...old, ...more].slice(-MAX_ATTEMPT_RECORDS));

@@ -123,7 +123,7 @@ const BY_CLASS: Readonly<Record<number, Reading>> = {
 
 /** Makes a delivery result of the answer to a MESSAGE. PAP codes as in WAP-247 section 9.14. */
 export function sipOutcome(answer: SipAnswer, context: OutcomeContext): DeliveryResult {
-  if (answer.kind === 'not-sent') return notSent(answer.cause);
+  if (answer.kind === 'not-sent') return notSent(answer);
   if (answer.kind === 'unknown') return noAnswer({ ...context, cause: answer.cause, local: true, after: undefined });
   const { status } = answer;
   const facts: Facts = {
@@ -136,9 +136,9 @@ export function sipOutcome(answer: SipAnswer, context: OutcomeContext): Delivery
   return reading(facts);
 }
 
-/** It did not leave: the way out is closed for everybody, unless no way could ever carry this one. */
-function notSent(cause: string): DeliveryResult {
-  return cause.startsWith('PPG_E_LEG_CANNOT')
+/** It did not leave: the way out is closed for everybody, unless there is no way that could ever carry this one. */
+function notSent({ cause, code }: Extract<SipAnswer, { kind: 'not-sent' }>): DeliveryResult {
+  return code === 'PPG_E_LEG_CANNOT' || code === 'PPG_E_SIP_HEADER'
     ? { kind: 'failed', state: 'undeliverable', code: PAP.TRANSFORMATION_FAILURE, cause }
     : { kind: 'retry', why: 'error', scope: 'hop', code: PAP.SERVICE_UNAVAILABLE, cause };
 }

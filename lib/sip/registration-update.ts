@@ -15,6 +15,11 @@ export interface RegistrationUpdate {
    * the devices tell.
    */
   readonly expiresAt: number;
+  /**
+   * True when the devices come from a registrar's answer alone: registrars may leave feature tags out there, so what
+   * is known of them stays.
+   */
+  readonly withoutFeatures?: boolean;
 }
 
 /** How long a de-registration is believed when nothing else is heard of the user: a REGISTER may have been missed. */
@@ -45,10 +50,19 @@ export function mergeRegistration(
       !replacing.has(device.id) &&
       !replacing.has(device.contact),
   );
-  const devices = [...update.devices, ...kept].slice(0, MAX_DEVICES);
+  const told = update.withoutFeatures ? update.devices.map((device) => withKnown(device, known)) : update.devices;
+  const devices = [...told, ...kept].slice(0, MAX_DEVICES);
   if (devices.length === 0 && update.expiresAt <= now) return offline(aor, now);
   const expiresAt = devices.reduce((latest, device) => Math.max(latest, device.expiresAt), update.expiresAt);
   return { aor, registered: true, devices, updatedAt: now, expiresAt };
+}
+
+/** A device with the features it had before, where it tells none now. */
+function withKnown(device: Device, known: Registration | undefined): Device {
+  const before = known?.devices.find(({ id }) => id === device.id);
+  if (before === undefined || device.applications !== undefined || Object.keys(device.features).length > 0)
+    return device;
+  return { ...before, ...device, features: before.features };
 }
 
 function offline(aor: string, now: number): Registration {

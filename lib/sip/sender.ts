@@ -32,8 +32,8 @@ export interface SentRequest {
 export interface SipSender {
   /**
    * Sends by the first ready leg that can carry the request, drachtio before direct, and waits for the final answer.
-   * Never rejects. `not-sent` has a cause that begins with PPG_E_LEG_CANNOT when no leg could ever carry it, with
-   * PPG_E_LEG_DOWN when those that could are not ready.
+   * Never rejects. `not-sent` has code PPG_E_LEG_CANNOT when no leg could ever carry it, PPG_E_LEG_DOWN when those
+   * that could are not ready.
    */
   request(request: OutboundRequest, options?: SendOptions): Promise<SentRequest>;
   /** True when some leg, ready or not, can carry such a request. */
@@ -42,6 +42,8 @@ export interface SipSender {
   readonly can: LegAbilities;
   /** True while some leg has a way out. */
   readonly ready: boolean;
+  /** Called whenever a leg becomes ready. */
+  onReady(listener: () => void): void;
   /** URI at which a leg takes requests, for Contact; undefined while the leg does not know its address. */
   identityFor(leg: Pick<SipLeg, 'address'>, user?: string): string | undefined;
 }
@@ -72,44 +74,55 @@ export function createSipSender(options: SipSenderOptions): SipSender {
     .filter((leg) => force === 'auto' || leg.name === force)
     .sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name));
 
-  /** The first ready leg that fits; looks at body and size only as far as some leg needs to know. */
-  function choose(request: OutboundRequest, binary: boolean | undefined): SipLeg | 'down' | 'cannot' {
+  /** The legs that can carry it, in order; looks at body and size only as far as some leg needs to know. */
+  function able(request: OutboundRequest, binary: boolean | undefined): SipLeg[] {
     const route = hasRoute(request.headers);
     let isBinary = binary;
-    let down = false;
-    for (const leg of legs) {
-      if (route && !leg.can.route) continue;
-      if (!leg.can.binary) {
+    return legs.filter(({ can }) => {
+      if (route && !can.route) return false;
+      if (!can.binary) {
         isBinary ??= isBinaryBody(request.body);
-        if (isBinary) continue;
+        if (isBinary) return false;
       }
-      if (!isWithin(request, leg.can.maxRequestBytes)) continue;
-      if (leg.ready) return leg;
-      down = true;
+      return isWithin(request, can.maxRequestBytes);
+    });
+  }
+
+  async function sendBy(
+    leg: SipLeg,
+    request: OutboundRequest,
+    headersFor: SendOptions['headersFor'],
+  ): Promise<SipAnswer> {
+    const hop = request.nextHop ?? nextHop;
+    const outgoing: OutboundRequest = {
+      method: request.method,
+      uri: request.uri,
+      headers: headersFor === undefined ? request.headers : [...request.headers, ...headersFor(leg)],
+      ...(request.body !== undefined && { body: request.body }),
+      ...(hop !== undefined && { nextHop: isWithin(request, LARGEST_OVER_UDP) ? hop : overTcp(hop) }),
+    };
+    try {
+      return await leg.request(outgoing);
+    } catch (error) {
+      // A leg promises not to reject; if it does, whether the request left is not known.
+      log.error({ err: error, leg: leg.name }, 'a SIP leg failed');
+      return { kind: 'unknown', cause: 'the SIP leg failed' };
     }
-    return down ? 'down' : 'cannot';
   }
 
   return {
     async request(request, { binary, headersFor } = {}) {
-      const leg = choose(request, binary);
-      if (leg === 'cannot') return notSent(`PPG_E_LEG_CANNOT: no SIP leg can carry ${describe(request)}`);
-      if (leg === 'down') return notSent('PPG_E_LEG_DOWN: no SIP leg that can carry the request is ready');
-      const hop = request.nextHop ?? nextHop;
-      const outgoing: OutboundRequest = {
-        method: request.method,
-        uri: request.uri,
-        headers: headersFor === undefined ? request.headers : [...request.headers, ...headersFor(leg)],
-        ...(request.body !== undefined && { body: request.body }),
-        ...(hop !== undefined && { nextHop: isWithin(request, LARGEST_OVER_UDP) ? hop : overTcp(hop) }),
-      };
-      try {
-        return { answer: await leg.request(outgoing), leg: leg.name };
-      } catch (error) {
-        // A leg promises not to reject; if it does, whether the request left is not known.
-        log.error({ err: error, leg: leg.name }, 'a SIP leg failed');
-        return { answer: { kind: 'unknown', cause: 'PPG_E_LEG_DOWN: the SIP leg failed' }, leg: leg.name };
+      const candidates = able(request, binary);
+      if (candidates.length === 0)
+        return { answer: notSent('PPG_E_LEG_CANNOT', `no SIP leg can carry ${describe(request)}`), leg: undefined };
+      let answer = notSent('PPG_E_LEG_DOWN', 'no SIP leg that can carry the request is ready');
+      for (const leg of candidates) {
+        if (!leg.ready) continue;
+        answer = await sendBy(leg, request, headersFor);
+        // What did not leave by one leg may leave by the next.
+        if (answer.kind !== 'not-sent') return { answer, leg: leg.name };
       }
+      return { answer, leg: undefined };
     },
     fits: (needs) =>
       legs.some(
@@ -129,6 +142,9 @@ export function createSipSender(options: SipSenderOptions): SipSender {
     get ready() {
       return legs.some((leg) => leg.ready);
     },
+    onReady(listener) {
+      for (const leg of legs) leg.onReady(listener);
+    },
     identityFor(leg, user) {
       if (leg.address === undefined) return undefined;
       return user === undefined ? `sip:${leg.address}` : `sip:${user}@${leg.address}`;
@@ -140,7 +156,11 @@ export function createSipSender(options: SipSenderOptions): SipSender {
 export const isBinaryBody = (body: Buffer | undefined): boolean =>
   body !== undefined && (body.includes(0) || !isUtf8(body));
 
-const notSent = (cause: string): SentRequest => ({ answer: { kind: 'not-sent', cause }, leg: undefined });
+const notSent = (code: 'PPG_E_LEG_CANNOT' | 'PPG_E_LEG_DOWN', cause: string): SipAnswer => ({
+  kind: 'not-sent',
+  code,
+  cause: `${code}: ${cause}`,
+});
 
 const describe = (request: OutboundRequest): string =>
   `this ${request.method} (${requestBytes(request)} octets${isBinaryBody(request.body) ? ', binary body' : ''}${

@@ -1,0 +1,43 @@
+import { messageOf } from '../lib/base/errors.ts';
+import type { Logger } from '../lib/base/log.ts';
+import type { RequestLike, SipHandler } from '../lib/sip/leg.ts';
+import type { OwnAddress } from '../lib/sip/own-address.ts';
+import { answer } from './answer.ts';
+
+/**
+ * Reads one kind of report on our pushes (a disposition notification, an RP-ACK). Answers the SIP status for a MESSAGE
+ * that is such a report, undefined for one that is not; it does its work by itself afterwards.
+ */
+export type ReportReader = (req: RequestLike) => number | undefined;
+
+export interface MessageHandlerOptions {
+  readonly own: Pick<OwnAddress, 'isIdentity'>;
+  /** Asked in turn; the first that knows the MESSAGE answers it. */
+  readonly readers: readonly ReportReader[];
+  readonly log: Logger;
+}
+
+/**
+ * MESSAGE to the gateway's identity that reports on a push is consumed; every other goes to next() untouched, and where
+ * no app is behind the gateway its leg answers. A reader that fails makes 500: the report comes again.
+ */
+export function createMessageHandler({ own, readers, log }: MessageHandlerOptions): SipHandler {
+  function statusOf(req: RequestLike): number | undefined {
+    try {
+      for (const read of readers) {
+        const status = read(req);
+        if (status !== undefined) return status;
+      }
+      return undefined;
+    } catch (error) {
+      log.error({ err: error }, `a report could not be read: ${messageOf(error)}`);
+      return 500;
+    }
+  }
+
+  return (req, res, next) => {
+    const status = own.isIdentity(req.uri) ? statusOf(req) : undefined;
+    if (status === undefined) next();
+    else answer(req, res, log, status);
+  };
+}

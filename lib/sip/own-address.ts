@@ -1,0 +1,52 @@
+import { parseSipOnly, type SipUri } from '../codec/sip/uri.ts';
+
+/** Tells which request URIs mean the gateway. */
+export interface OwnAddress {
+  /** The gateway's identity: its user, at its domain or at an address it listens on. */
+  isIdentity(uri: string): boolean;
+  /** The identity, or an address the gateway listens on without any user, as a core addresses an application server. */
+  isServer(uri: string): boolean;
+}
+
+const SIP_PORT = 5060;
+const SIPS_PORT = 5061;
+
+/**
+ * `identity` is a SIP URI with a user; `addresses` answers the `host:port` pairs at which requests reach the gateway
+ * now, since a leg learns its own only once it is connected.
+ */
+export function ownAddress(identity: string, addresses: () => readonly (string | undefined)[]): OwnAddress {
+  const own = parseSipOnly(identity);
+  const home = own.host.toLowerCase();
+
+  const isOurs = ({ host, port, scheme }: SipUri): boolean => {
+    const lower = host.toLowerCase();
+    const effective = port ?? (scheme === 'sips' ? SIPS_PORT : SIP_PORT);
+    return addresses().some((address) => {
+      if (address === undefined) return false;
+      const here = read(`sip:${address}`);
+      return here !== undefined && here.host.toLowerCase() === lower && (here.port ?? SIP_PORT) === effective;
+    });
+  };
+  const isUs = (uri: SipUri): boolean =>
+    uri.user === own.user && ((uri.port === own.port && uri.host.toLowerCase() === home) || isOurs(uri));
+
+  return {
+    isIdentity(text) {
+      const uri = read(text);
+      return uri !== undefined && isUs(uri);
+    },
+    isServer(text) {
+      const uri = read(text);
+      return uri !== undefined && (isUs(uri) || (uri.user === undefined && isOurs(uri)));
+    },
+  };
+}
+
+function read(text: string): SipUri | undefined {
+  try {
+    return parseSipOnly(text);
+  } catch {
+    return undefined; // what is no SIP URI is not ours
+  }
+}

@@ -1,0 +1,118 @@
+import { PpgError } from '../../base/errors.ts';
+import type { RecipientAddress } from '../../model/address.ts';
+import { parseApplicationId } from '../../model/application-id.ts';
+import type { Content, HeaderField, QualityOfService, Submission } from '../../model/push.ts';
+import { PAP } from '../../model/result-codes.ts';
+import { MAX_CONTENT_TYPE, parseMediaType } from '../mime/content-type.ts';
+import type { MimePart } from '../mime/multipart.ts';
+import { type AddressOptions, parseAddress } from './address.ts';
+import type { PushMessage } from './messages.ts';
+
+export interface SubmissionOptions extends AddressOptions {
+  /** Name of the account that submits. */
+  readonly initiator: string;
+}
+
+/** Longest notify URL, characters. */
+export const MAX_NOTIFY_URL = 2048;
+
+/** What the flags of WAP-235 say is for the gateway to say, never for whoever submits. */
+const GATEWAYS_OWN = new Set(['x-wap-push-info', 'push-flag']);
+
+const KNOWN_NETWORKS = new Set(['any', 'ims']);
+const KNOWN_BEARERS = new Set(['any', 'sip']);
+
+/**
+ * Makes a submission of a push-message and the entities that came behind it: the content as it was sent, octets and
+ * headers (REQ16), and nothing else.
+ *
+ * @throws PPG_E_PUSH_REFUSED with 2000 (what contradicts itself or is missing), 3009 or 3010 (a network or bearer is
+ *   required that this gateway has not); PPG_E_NOT_IMPLEMENTED with 3011 (replacement) or 3004 (client capabilities);
+ *   PPG_E_ADDRESS; PPG_E_NOTIFY_URL.
+ */
+export function toSubmission(
+  message: PushMessage,
+  entities: readonly MimePart[],
+  options: SubmissionOptions,
+): Submission {
+  const [part, capabilities, ...others] = entities;
+  if (part === undefined) throw refused('a push-message needs a content entity behind it');
+  const content = contentOf(part);
+  if (others.length > 0) throw refused('a push has a control, a content and at most a capabilities entity');
+  if (capabilities !== undefined) {
+    throw unable(PAP.CAPABILITY_MATCHING_NOT_SUPPORTED, 'client capabilities of a submission are not matched here');
+  }
+  if (message.replacePushId !== undefined) {
+    throw unable(PAP.REPLACEMENT_NOT_SUPPORTED, 'a push cannot be replaced here');
+  }
+  const { deliverBefore, deliverAfter, sourceReference, notifyUrl, qos } = message;
+  if (deliverBefore !== undefined && deliverAfter !== undefined && deliverAfter > deliverBefore) {
+    throw refused('deliver-after-timestamp is later than deliver-before-timestamp');
+  }
+  if (qos !== undefined) checkBearer(qos);
+  if (notifyUrl !== undefined) checkNotifyUrl(notifyUrl);
+  return {
+    initiator: options.initiator,
+    pushId: message.pushId,
+    recipients: recipientsOf(message.addresses, options),
+    ...(qos !== undefined && { qos }),
+    ...(deliverBefore !== undefined && { deliverBefore }),
+    ...(deliverAfter !== undefined && { deliverAfter }),
+    ...(sourceReference !== undefined && { sourceReference }),
+    ...(notifyUrl !== undefined && { notifyUrl }),
+    progressNotes: message.progressNotes,
+    papVersion: message.papVersion,
+    content,
+  };
+}
+
+/** The entity's Content-Type aside from its other headers; they keep their order, spelling and repetition. */
+function contentOf(part: MimePart): Content {
+  const type = part.get('content-type');
+  if (type === undefined || type === '') throw refused('the content entity has no Content-Type');
+  if (type.length > MAX_CONTENT_TYPE || parseMediaType(type) === undefined) {
+    throw refused('the Content-Type of the content entity is no media type');
+  }
+  const headers: HeaderField[] = [];
+  for (const field of part.headers) {
+    const name = field.name.toLowerCase();
+    if (name !== 'content-type' && !GATEWAYS_OWN.has(name)) headers.push(field);
+  }
+  parseApplicationId(part.get('x-wap-application-id'));
+  return { type, headers, body: part.body };
+}
+
+/** One address is one result: the same text twice is one recipient. */
+function recipientsOf(addresses: readonly string[], options: AddressOptions): RecipientAddress[] {
+  const [only, ...more] = addresses;
+  if (only !== undefined && more.length === 0) return [parseAddress(only, options)];
+  return [...new Set(addresses)].map((text) => parseAddress(text, options));
+}
+
+function checkBearer(qos: QualityOfService): void {
+  const network = qos.network?.trim().toLowerCase() ?? 'any';
+  if (qos.networkRequired && !KNOWN_NETWORKS.has(network)) {
+    throw new PpgError('PPG_E_PUSH_REFUSED', 'the required network is not available here', {
+      papCode: PAP.REQUIRED_NETWORK_NOT_AVAILABLE,
+    });
+  }
+  const bearer = qos.bearer?.trim().toLowerCase() ?? 'any';
+  if (qos.bearerRequired && !KNOWN_BEARERS.has(bearer)) {
+    throw new PpgError('PPG_E_PUSH_REFUSED', 'the required bearer is not available here', {
+      papCode: PAP.REQUIRED_BEARER_NOT_AVAILABLE,
+    });
+  }
+}
+
+const HTTP_URL = /^https?:\/\/[^\s/?#]/i;
+
+/** Syntax only; where the URL may point is for the security room to say. */
+function checkNotifyUrl(text: string): void {
+  const bad = (what: string): PpgError => new PpgError('PPG_E_NOTIFY_URL', `ppg-notify-requested-to ${what}`);
+  if (text.length > MAX_NOTIFY_URL) throw bad(`is longer than ${MAX_NOTIFY_URL} characters`);
+  if (!HTTP_URL.test(text) || !URL.canParse(text)) throw bad('is no http or https URL');
+}
+
+const refused = (what: string): PpgError => new PpgError('PPG_E_PUSH_REFUSED', what);
+
+const unable = (papCode: number, what: string): PpgError => new PpgError('PPG_E_NOT_IMPLEMENTED', what, { papCode });

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Events } from '../base/events.ts';
 import type { Logger } from '../base/log.ts';
-import { applicationIdOf } from '../model/application-id.ts';
+import { parseApplicationId } from '../model/application-id.ts';
 import type { Push, Submission } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import type { Acceptance, Store } from '../store/store.ts';
@@ -84,6 +84,11 @@ function pushOf(submission: Submission, key: string, now: number, limits: Engine
     key,
     acceptedAt: now,
     expiresAt: submission.deliverBefore ?? Math.max(now, submission.deliverAfter ?? now) + limits.maxAge,
-    applicationId: applicationIdOf(submission.content.headers),
+    applicationId: applicationTag(submission),
   };
+}
+
+function applicationTag({ content }: Submission): string {
+  const header = content.headers.find(({ name }) => name.toLowerCase() === 'x-wap-application-id');
+  return parseApplicationId(header?.value).tag;
 }

@@ -78,6 +78,7 @@ export class Engine implements PapService {
       inFlight: limits.inFlight,
       retention: limits.retention,
       deliver: (claim) => deliverer.run(claim),
+      onEnded: () => this.#notifier.kick(),
     });
   }
 

@@ -90,6 +90,11 @@ export class Notifier {
     if (this.#held > 0 || this.#claiming) await new Promise<void>((resolve) => this.#idle.add(resolve));
   }
 
+  /** The store owes notifications that nobody handed over: look for them now. */
+  kick(): void {
+    this.#wakeAt(this.#o.clock.now());
+  }
+
   /** Takes over a notification whose lease (until now plus LEASE) this node holds. */
   send(notification: Notification): void {
     // Over the bound, or stopping: the store keeps it and its lease runs out.

@@ -89,9 +89,9 @@ function decodeGr(gr: string): string {
   }
 }
 
-/** Feature tag tokens compare without case, string forms literally (RFC 3840 section 9). */
+/** `*` names every application; tokens compare without case, string forms literally (RFC 3840 section 9). */
 const sameApplication = (tag: string, wanted: string): boolean =>
-  tag === wanted || (!tag.includes(':') && tag.toLowerCase() === wanted.toLowerCase());
+  tag === wanted || wanted === '*' || (!tag.includes(':') && tag.toLowerCase() === wanted.toLowerCase());
 
 const refused = (device: Device, attempts: readonly AttemptRecord[]): boolean =>
   attempts.some((record) => record.device === device.id && record.result === 'failed');

@@ -31,6 +31,8 @@ export interface SchedulerOptions {
   readonly retention: number;
   /** Takes a claim to its end; never rejects. */
   readonly deliver: (claim: Claim) => Promise<void>;
+  /** Told when expiry has ended something: notifications may be owed. */
+  readonly onEnded: () => void;
 }
 
 /**
@@ -193,6 +195,7 @@ export class Scheduler {
     for (;;) {
       const ended = await store.expire({ now: clock.now(), limit: EXPIRE_BATCH });
       for (const one of ended) this.#tell(one);
+      if (ended.length > 0) this.#o.onEnded();
       if (ended.length < EXPIRE_BATCH) return;
     }
   }
@@ -217,10 +220,9 @@ export class Scheduler {
 
   #wakeSome(): void {
     while (this.#wakes < WAKE_BATCH && this.#waking.size > 0) {
-      const lease = this.reserve(1);
-      if (lease === undefined) return; // kick() comes by again when there is room
       const [aor] = this.#waking;
-      if (aor === undefined) return this.release(1);
+      const lease = this.reserve(1);
+      if (lease === undefined || aor === undefined) return; // kick() comes by again when there is room
       this.#waking.delete(aor);
       this.#wakes++;
       void this.#wakeOne(aor, lease);

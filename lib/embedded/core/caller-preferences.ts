@@ -1,6 +1,8 @@
+import { splitList } from '../../codec/sip/list.ts';
 import type { SipHeaders } from '../../codec/sip/message.ts';
+import { type Param, parseParams } from '../../codec/sip/params.ts';
+import { syntaxError } from '../../codec/sip/syntax.ts';
 import { type FeatureSet, featureSet, intersects } from './features.ts';
-import { type Parameter, parameter, splitOutside } from './fields.ts';
 
 /** One Accept-Contact element (RFC 3841 section 9.2). */
 export interface AcceptPredicate {
@@ -45,7 +47,7 @@ export class CallerPreferencesReader {
   readonly #accepted = new Map<string, readonly AcceptPredicate[]>();
   readonly #rejected = new Map<string, readonly FeatureSet[]>();
 
-  /** The explicit preferences of a request (RFC 3841 section 7.2.1). */
+  /** The explicit preferences of a request (RFC 3841 section 7.2.1). Throws PPG_E_SIP_SYNTAX. */
   read(headers: SipHeaders): CallerPreferences {
     const accept = headers.all('Accept-Contact');
     const reject = headers.all('Reject-Contact');
@@ -66,9 +68,14 @@ function remembered<T>(cache: Map<string, T>, text: string, read: (text: string)
   return made;
 }
 
-/** `*;audio;require, *;video` without the star: the parameters of each element. */
-function elements(text: string): Parameter[][] {
-  return splitOutside(text, ',', MAX_PREDICATES).map((element) => splitOutside(element, ';').slice(1).map(parameter));
+/** `*;audio;require, *;video` without the star: the parameters of each element (RFC 3841 section 10). */
+function elements(text: string): Param[][] {
+  return splitList(text)
+    .slice(0, MAX_PREDICATES)
+    .map((element) => {
+      if (!element.startsWith('*')) throw syntaxError('an Accept-Contact or Reject-Contact element begins with "*"');
+      return parseParams(element, 1);
+    });
 }
 
 const acceptPredicates = (text: string): AcceptPredicate[] =>
@@ -84,8 +91,8 @@ const rejectPredicates = (text: string): FeatureSet[] =>
     // Without a term a predicate would fit every contact; the grammar has no such element.
     .filter((features) => features.size > 0);
 
-const hasFlag = (parameters: readonly Parameter[], flag: string): boolean =>
-  parameters.some(([name]) => name.toLowerCase() === flag);
+const hasFlag = (parameters: readonly Param[], flag: string): boolean =>
+  parameters.some(({ name }) => name.toLowerCase() === flag);
 
 /** Request-Disposition; fork and parallel unless it says otherwise. */
 export function disposition(headers: SipHeaders): Disposition {
@@ -103,9 +110,9 @@ export function disposition(headers: SipHeaders): Disposition {
  * methods or event packages gets only those.
  */
 function implicitPreference(method: string, event: string | undefined): AcceptPredicate {
-  const terms: Parameter[] = [['methods', method]];
+  const terms: Param[] = [{ name: 'methods', value: method }];
   // The Event header names the package up to its first parameter (RFC 6665 section 8.2.1).
-  if (event !== undefined) terms.push(['events', event.split(';', 1)[0]?.trim()]);
+  if (event !== undefined) terms.push({ name: 'events', value: (event.split(';', 1)[0] ?? '').trim() });
   return { features: featureSet(terms), require: true, explicit: false };
 }
 

@@ -1,3 +1,6 @@
+import type { Param } from '../../codec/sip/params.ts';
+import { unquote } from '../../codec/sip/syntax.ts';
+
 /** One value of a feature parameter (RFC 3840 section 9: tag-value or string-value). */
 interface FeatureValue {
   readonly negated: boolean;
@@ -46,19 +49,19 @@ export const isFeatureTag = (name: string): boolean => name.startsWith('+') || B
 /**
  * The feature set of the parameters of one Contact, Accept-Contact or Reject-Contact element; whatever is not a feature
  * parameter is passed over.
- * @param parameters names as written, values without their quotes, undefined for a flag
  */
-export function featureSet(parameters: Iterable<readonly [name: string, value: string | undefined]>): FeatureSet {
+export function featureSet(params: readonly Param[]): FeatureSet {
   const set = new Map<string, readonly FeatureValue[]>();
-  for (const [name, value] of parameters) {
+  for (const { name, value } of params) {
     if (isFeatureTag(name) && set.size < MAX_TAGS) set.set(name.toLowerCase(), featureValues(value));
   }
   return set;
 }
 
 /** RFC 3841 section 8: a flag means TRUE; a comma list means any of its values; `<…>` is one literal string. */
-function featureValues(value: string | undefined): FeatureValue[] {
-  if (value === undefined) return [featureValue('TRUE')];
+function featureValues(written: string | undefined): FeatureValue[] {
+  if (written === undefined) return [featureValue('TRUE')];
+  const value = unquote(written);
   // A string-value may hold commas, a tag-value-list never holds angle brackets.
   if (value.startsWith('<')) return [featureValue(value)];
   return value.split(',', MAX_VALUES).map((part) => featureValue(part.trim()));

@@ -1,0 +1,157 @@
+import { splitList } from '../../codec/sip/list.ts';
+import { SipHeaders, type SipRequest, type SipResponse } from '../../codec/sip/message.ts';
+import { respondTo } from '../../codec/sip/respond-to.ts';
+import type { HeaderField } from '../../model/push.ts';
+import type { Hop, ServerTransaction, SipStack, TransactionFailure } from '../../stack/types.ts';
+
+/** One way to a device. */
+export interface Way {
+  /** Request URI of the copy that goes there. */
+  readonly uri: string;
+  readonly hop: Hop;
+}
+
+/** One device: the ways to it, in the order they are tried while none can be sent on. Not empty. */
+export type Branch = readonly Way[];
+
+export interface ForkOptions {
+  readonly stack: SipStack;
+  readonly transaction: ServerTransaction;
+  /** Header fields of every copy, without the Via that the stack puts on top. */
+  readonly fields: readonly HeaderField[];
+  /** Best first, at least one. */
+  readonly branches: readonly Branch[];
+  /** All at once, or one after the other until one takes it. */
+  readonly parallel: boolean;
+  readonly onDone: () => void;
+}
+
+/**
+ * How a final response compares: lower is better. The 6xx first, then the lowest class; within 4xx those that tell the
+ * caller what to do, and a 503 last (RFC 3261 section 16.7, step 6).
+ */
+function rankOf(status: number): number {
+  if (status >= 600) return 0;
+  const rank = Math.floor(status / 100) * 10;
+  if (TELLING.has(status)) return rank;
+  return status === 503 ? rank + 9 : rank + 1;
+}
+
+const TELLING = new Set([401, 407, 415, 420, 484]);
+
+/** Reasons for a failure that no element answered; a real answer of the same class is better. */
+const LOCAL = 0.5;
+
+/** The response context of RFC 3261 section 16.7, for requests other than INVITE. */
+export class Fork {
+  readonly #options: ForkOptions;
+  readonly #waiting: Branch[];
+  #open = 0;
+  #best: SipResponse | undefined;
+  #bestRank = Infinity;
+  /** WWW-Authenticate and Proxy-Authenticate of the 401 and 407 that are not the best. */
+  readonly #challenges: HeaderField[] = [];
+  #finished = false;
+
+  constructor(options: ForkOptions) {
+    this.#options = options;
+    this.#waiting = [...options.branches];
+  }
+
+  start(): void {
+    if (this.#options.parallel) for (const branch of this.#waiting.splice(0)) this.#send(branch, 0);
+    else this.#sendNext();
+  }
+
+  #sendNext(): void {
+    const branch = this.#waiting.shift();
+    if (branch !== undefined) this.#send(branch, 0);
+  }
+
+  #send(branch: Branch, index: number): void {
+    const { stack, transaction, fields } = this.#options;
+    const way = branch[index];
+    if (way === undefined) return;
+    this.#open++;
+    const request: SipRequest = { ...transaction.request, uri: way.uri, headers: new SipHeaders(fields) };
+    stack.request(request, way.hop, {
+      onResponse: (response) => this.#answered(response),
+      onFailure: (failure) => this.#failed(branch, index, failure),
+    });
+  }
+
+  #answered(response: SipResponse): void {
+    const { status } = response;
+    if (status === 100) return;
+    removeTopVia(response.headers);
+    if (status < 200) {
+      if (!this.#finished) this.#options.transaction.respond(response);
+      return;
+    }
+    this.#open--;
+    if (status < 300) this.#finish(response);
+    else this.#consider(response, rankOf(status));
+  }
+
+  /**
+   * Timer F counts as 408, and a device that cannot be reached as 480: the user has a registration and no way to it.
+   * (Section 16.9 has 503 for the latter, which would slow down a caller for the sake of one lost connection.)
+   */
+  #failed(branch: Branch, index: number, failure: TransactionFailure): void {
+    this.#open--;
+    if (this.#finished) return;
+    if (failure === 'transport' && index + 1 < branch.length) {
+      this.#send(branch, index + 1);
+      return;
+    }
+    const status = failure === 'timeout' ? 408 : 480;
+    this.#consider(respondTo(this.#options.transaction.request, status), rankOf(status) + LOCAL);
+  }
+
+  #consider(response: SipResponse, rank: number): void {
+    if (this.#finished) return;
+    if (rank < this.#bestRank) {
+      this.#best = response;
+      this.#bestRank = rank;
+    }
+    if (response.status === 401 || response.status === 407) this.#challenges.push(...challengesOf(response));
+    if (rank > 0) this.#sendNext();
+    if (this.#open > 0 || this.#finished) return;
+    this.#finish(forwardable(this.#best ?? response, this.#challenges));
+  }
+
+  #finish(response: SipResponse): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#options.transaction.respond(response);
+    this.#options.onDone();
+  }
+}
+
+/** Step 6: a 503 tells of the element that sent it, not of this proxy. Step 7: every challenge goes back. */
+function forwardable(response: SipResponse, challenges: readonly HeaderField[]): SipResponse {
+  if (response.status === 503) return { ...response, status: 500, reason: 'Server Internal Error' };
+  if (response.status === 401 || response.status === 407) {
+    response.headers.remove('WWW-Authenticate').remove('Proxy-Authenticate');
+    for (const { name, value } of challenges) response.headers.add(name, value);
+  }
+  return response;
+}
+
+function challengesOf({ headers }: SipResponse): HeaderField[] {
+  return ['WWW-Authenticate', 'Proxy-Authenticate'].flatMap((name) =>
+    headers.all(name).map((value) => ({ name, value })),
+  );
+}
+
+/** Step 3: the topmost Via was this proxy's. Several may share one field. */
+function removeTopVia(headers: SipHeaders): void {
+  const top = headers.get('Via');
+  if (top === undefined) return;
+  if (!top.includes(',')) headers.removeFirst('Via');
+  else {
+    const at = headers.fields.findIndex(({ value }) => value === top);
+    const field = headers.fields[at];
+    if (field !== undefined) headers.fields[at] = { name: field.name, value: splitList(top).slice(1).join(', ') };
+  }
+}

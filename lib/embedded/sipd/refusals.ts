@@ -40,7 +40,7 @@ export function requestRefusal(message: AppMessage): string | undefined {
 const SENDABLE = new Set(['MESSAGE', 'OPTIONS', 'REGISTER', 'SUBSCRIBE', 'NOTIFY', 'PUBLISH', 'INFO', 'REFER']);
 
 /** drachtio-server takes a body without Content-Type for SDP when it begins so. */
-export const isSdp = (body: Buffer): boolean => body.length > 3 && body.toString('latin1', 0, 3) === 'v=0';
+export const isSdp = (body: Buffer): boolean => body.toString('latin1', 0, 3) === 'v=0';
 
 /** Longest stretch without CRLF that drachtio-server takes from the network. */
 const LONGEST_RUN = 8_192;

@@ -11,7 +11,11 @@ import {
 
 const NOON = Date.UTC(2026, 8, 21, 12, 3, 4, 56);
 const UDP = { protocol: 'udp', host: '192.0.2.1', port: 5060 } as const;
-const tokens = (meta: string): string[] => meta.slice(0, meta.endsWith('\r\n') ? -2 : undefined).split('|').slice(1);
+const tokens = (meta: string): string[] =>
+  meta
+    .slice(0, meta.endsWith('\r\n') ? -2 : undefined)
+    .split('|')
+    .slice(1);
 
 describe('meta line', () => {
   it('reads the commands of an application', () => {
@@ -47,7 +51,12 @@ describe('meta line', () => {
       ...['', '', 'Msg sent:', ''],
     ]);
     const came = ['sip', 'network', '9', 'udp', '192.0.2.1', '5060', '12:03:04.056000', 'txn', ''];
-    assert.deepEqual(tokens(requestCameMeta(9, UDP, NOON, 'txn', '192.0.2.2', 5070)), [...came, '192.0.2.2', '5070', '']);
+    assert.deepEqual(tokens(requestCameMeta(9, UDP, NOON, 'txn', '192.0.2.2', 5070)), [
+      ...came,
+      '192.0.2.2',
+      '5070',
+      '',
+    ]);
     assert.deepEqual(tokens(responseCameMeta(9, UDP, NOON, 'txn')), [...came, '']);
   });
 

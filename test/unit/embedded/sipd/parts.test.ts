@@ -48,7 +48,15 @@ describe('sipd next hop', () => {
 
   it('is refused when it cannot be used', () => {
     assert.equal(hop('sips:a@example.com'), 'sips');
-    for (const uri of ['urn:service:sos', 'sip:', 'sip:a@', 'sip:a@ex ample', 'sip:a@h:0', 'sip:a@h;transport=sctp', 'x'])
+    for (const uri of [
+      'urn:service:sos',
+      'sip:',
+      'sip:a@',
+      'sip:a@ex ample',
+      'sip:a@h:0',
+      'sip:a@h;transport=sctp',
+      'x',
+    ])
       assert.equal(hop(uri), 'refused', uri);
   });
 });
@@ -76,7 +84,10 @@ describe('what an application wrote', () => {
   });
 
   it('loses what the server makes itself', () => {
-    assert.deepEqual(read(`${START}Via: x\r\nv: y\r\nRSeq: 1\r\nRecord-Route: <sip:x>\r\ncontent-length: 9\r\n\r\nhi`), []);
+    assert.deepEqual(
+      read(`${START}Via: x\r\nv: y\r\nRSeq: 1\r\nRecord-Route: <sip:x>\r\ncontent-length: 9\r\n\r\nhi`),
+      [],
+    );
   });
 
   it('keeps everything behind the first empty line, whatever the length says', () => {
@@ -100,10 +111,7 @@ describe('what an application wrote', () => {
     ];
     assert.deepEqual(
       withoutLocalhost(fields, '192.0.2.1:5070').map((field) => field.value),
-      [
-        ...['<sip:a@192.0.2.1:5070>;tag=1', '<sip:b@localhost.example>', '<sip:c@192.0.2.1:5070;x=1>'],
-        'd@localhost',
-      ],
+      [...['<sip:a@192.0.2.1:5070>;tag=1', '<sip:b@localhost.example>', '<sip:c@192.0.2.1:5070;x=1>'], 'd@localhost'],
     );
   });
 });

@@ -56,6 +56,8 @@ export interface ClientTransaction {
   readonly id: string;
   /** The request as it left, with the Via on top. */
   readonly request: SipRequest;
+  /** True once octets were handed to the network: when the transaction fails before, nobody has seen the request. */
+  readonly sent?: boolean;
 }
 
 /** One SIP stack: transports and transactions. */
@@ -79,10 +81,14 @@ export interface SipStack {
 }
 
 export interface StackCounters {
+  /** Open now. */
   clientTransactions: number;
+  /** Open now. */
   serverTransactions: number;
+  /** Since the stack was made, as the next two. */
   retransmissionsSent: number;
   retransmissionsAbsorbed: number;
   malformed: number;
+  /** TCP connections open or being made now. */
   connections: number;
 }

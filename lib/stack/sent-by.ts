@@ -1,0 +1,68 @@
+import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { formatHostPort, type HostPort } from '../codec/sip/host.ts';
+import { DEFAULT_SIP_PORT } from './inbound.ts';
+import type { Hop, ListenPoint } from './types.ts';
+
+/** What the stack writes as sent-by instead of its bound address, for hosts behind NAT or with a name. */
+export interface AdvertisedAddress {
+  readonly host: string;
+  /** Default: the bound port of each listen point. */
+  readonly port?: number;
+}
+
+/** The host that a peer can answer to: a wildcard stands for the first outward address of its family. */
+export function reachableHost(host: string): string {
+  if (host !== '0.0.0.0' && host !== '::') return host;
+  const family = isIPv6(host) ? 'IPv6' : 'IPv4';
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const outward = addresses.find((address) => address.family === family && !address.internal && !isLinkLocal(address));
+  return outward?.address ?? (isIPv6(host) ? '::1' : '127.0.0.1');
+}
+
+const isLinkLocal = ({ address }: { address: string }): boolean => address.startsWith('fe80');
+
+/** The listen point that answers to a hop: of its transport and family, else of its transport, else any. */
+function pointFor(points: readonly ListenPoint[], hop: Hop): ListenPoint | undefined {
+  const ofProtocol = points.filter(({ protocol }) => protocol === hop.protocol);
+  return ofProtocol.find(({ host }) => isIPv6(host) === isIPv6(hop.host)) ?? ofProtocol[0] ?? points[0];
+}
+
+/** Makes Vias for requests; sent-by is worked out once for each kind of hop. */
+export class ViaMaker {
+  readonly #points: readonly ListenPoint[];
+  readonly #advertised: AdvertisedAddress | undefined;
+  readonly #prefixes = new Map<string, string>();
+  readonly #own: ReadonlySet<string>;
+
+  constructor(points: readonly ListenPoint[], advertised: AdvertisedAddress | undefined) {
+    this.#points = points;
+    this.#advertised = advertised;
+    this.#own = new Set(points.map((point) => sentByKey(this.#sentBy(point))));
+  }
+
+  /** `SIP/2.0/UDP host:port;rport;branch=...` */
+  via(hop: Hop, branch: string): string {
+    const kind = `${hop.protocol}${isIPv6(hop.host) ? 6 : 4}`;
+    let prefix = this.#prefixes.get(kind);
+    if (prefix === undefined) {
+      const point = pointFor(this.#points, hop);
+      const sentBy = formatHostPort(this.#sentBy(point ?? hop));
+      prefix = `SIP/2.0/${hop.protocol.toUpperCase()} ${sentBy};rport;branch=`;
+      this.#prefixes.set(kind, prefix);
+    }
+    return prefix + branch;
+  }
+
+  /** RFC 3261 section 18.1.2: a response whose topmost Via is not ours is not for us. */
+  isOwn(via: HostPort): boolean {
+    return this.#own.has(sentByKey(via));
+  }
+
+  #sentBy(point: Pick<ListenPoint, 'host' | 'port'>): HostPort {
+    const port = this.#advertised?.port ?? point.port;
+    return { host: this.#advertised?.host ?? reachableHost(point.host), port };
+  }
+}
+
+const sentByKey = ({ host, port }: HostPort): string => `${host.toLowerCase()}|${port ?? DEFAULT_SIP_PORT}`;

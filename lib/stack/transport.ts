@@ -1,0 +1,37 @@
+import type { SipMessage } from '../codec/sip/message.ts';
+import type { Flow } from './types.ts';
+
+/** A connection that somebody waits on: when it breaks he is told, until he releases it. */
+export interface Link {
+  release(sender: Sender): void;
+}
+
+/** Who wants to know what became of a message. */
+export interface Sender {
+  /** The octets have been handed to the network; `link` is there when its loss means the answer's loss. */
+  onSent(link: Link | undefined): void;
+  /** They could not be, or the connection broke afterwards. */
+  onSendError(error: Error): void;
+}
+
+/** The socket or connection by which a message came. */
+export interface Endpoint {
+  /**
+   * Sends back to the peer at `host`. A datagram goes to `port`; a connection uses it only when the peer has closed it
+   * and a new one must be made (RFC 3261 section 18.2.2).
+   */
+  reply(octets: Buffer, host: string, port: number, sender: Sender | undefined): void;
+}
+
+export interface Origin {
+  readonly flow: Flow;
+  readonly endpoint: Endpoint;
+}
+
+/** What transports tell the stack. None of these throws. */
+export interface TransportListener {
+  /** `raw` are the message's octets. */
+  onMessage(message: SipMessage, raw: Buffer, origin: Origin): void;
+  /** Octets that are no message, or the beginning of one that was given up. */
+  onMalformed(error: unknown, octets: Buffer, origin: Origin): void;
+}

@@ -37,6 +37,18 @@ export function orderedIds(now: () => number): () => string {
   };
 }
 
+/** When a key of {@link orderedIds} was made, milliseconds since the epoch; undefined for anything else. */
+export function timeOfOrderedId(id: string): number | undefined {
+  if (id.length < TIME_CHARACTERS) return undefined;
+  let time = 0;
+  for (let i = 0; i < TIME_CHARACTERS; i++) {
+    const digit = ALPHABET.indexOf(id.charAt(i));
+    if (digit < 0) return undefined;
+    time = time * 32 + digit;
+  }
+  return time;
+}
+
 function randomSuffix(): string {
   let text = '';
   for (const byte of randomBytes(8)) text += ALPHABET[byte % 32];

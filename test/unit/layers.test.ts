@@ -26,7 +26,7 @@ const LAYERS: Record<string, number> = {
 /** Rooms whose wiring is private: only these others may import them. */
 const ONLY_FROM: Record<string, string[]> = {
   'lib/embedded': ['lib/embedded', 'lib/cli'],
-  'lib/ops': ['lib/ops', 'lib'],
+  'lib/ops': ['lib/ops', 'lib', 'lib/cli'],
 };
 
 function room(file: string): string {

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+
+/** Levels of the log, most talkative first. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** An account given by its password, which is hashed when the gateway starts. */
+export interface PlainAccount {
+  readonly name: string;
+  readonly password: string;
+}
+
+/**
+ * The configuration of a standalone gateway, what stands under `ppg` in its files. `initiators`, `limits`, `retry` and
+ * `notify` are as in PpgConfiguration and are checked with it.
+ */
+export interface NodeConfig {
+  readonly domain: string;
+  readonly identity?: string | undefined;
+  readonly store: string;
+  readonly initiators: readonly unknown[];
+  /** Further accounts, by password: `PPG_INITIATORS`. */
+  readonly accounts: readonly PlainAccount[];
+  readonly http: { readonly host: string; readonly port: number };
+  readonly sip: {
+    /** Where core, sipd and the direct leg listen. */
+    readonly host: string;
+    /** What they call themselves when that is not it, as with 0.0.0.0. */
+    readonly advertise?: string | undefined;
+    /** A real core; the embedded one is not started then. */
+    readonly nextHop?: string | undefined;
+    readonly leg: 'auto' | 'drachtio' | 'direct';
+    readonly trustedPeers: readonly string[];
+    readonly registrations: 'register' | 'none';
+    readonly notFoundIsFinal: boolean;
+  };
+  /** The embedded core; `users` (name to password) makes it ask for digest authentication. */
+  readonly core: { readonly port: number; readonly users?: Readonly<Record<string, string>> | undefined };
+  /** The embedded stand-in for drachtio-server. */
+  readonly sipd: { readonly port: number; readonly drachtioPort: number };
+  readonly direct: { readonly port: number };
+  /** A real drachtio-server, used when `host` is given; sipd is not started then. */
+  readonly drachtio: {
+    readonly host?: string | undefined;
+    readonly port: number;
+    readonly secret?: string | undefined;
+  };
+  readonly limits: Readonly<Record<string, unknown>>;
+  readonly retry: Readonly<Record<string, unknown>>;
+  readonly notify: Readonly<Record<string, unknown>>;
+  readonly log: { readonly level: LogLevel };
+}
+
+const YES = new Set(['1', 'true', 'yes', 'on']);
+const NO = new Set(['0', 'false', 'no', 'off']);
+
+/** Environment variables are text: a number or a word for yes and no may come as such. */
+const numberOrText = (value: unknown): unknown =>
+  typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
+const flagOrText = (value: unknown): unknown => {
+  if (typeof value !== 'string') return value;
+  const word = value.toLowerCase();
+  if (YES.has(word)) return true;
+  return NO.has(word) ? false : value;
+};
+const listOrText = (value: unknown): unknown =>
+  typeof value === 'string' ? value.split(',').flatMap((one) => one.trim() || []) : value;
+
+const PORT = 'must be a port number, 0 to 65535 (0: any that is free)';
+const port = z.preprocess(numberOrText, z.number(PORT).int(PORT).min(0, PORT).max(65_535, PORT));
+const FLAG = 'must be 1 (true) or 0 (false)';
+const flag = z.preprocess(flagOrText, z.boolean(FLAG));
+const host = z.string('must be an address to listen on, such as 127.0.0.1 or 0.0.0.0').min(1).max(255);
+const rest = z.record(z.string(), z.unknown(), 'must be an object');
+
+const ACCOUNTS = 'must be NAME:PASSWORD, or several with commas between them; neither may be empty';
+
+/** `name:password,name:password`; a password may hold colons but no commas. */
+const accountsOrText = (value: unknown): unknown => {
+  const list = listOrText(value);
+  if (typeof value !== 'string' || !Array.isArray(list)) return value;
+  return list.map((one: string) => {
+    const colon = one.indexOf(':');
+    return { name: one.slice(0, Math.max(0, colon)), password: colon < 0 ? '' : one.slice(colon + 1) };
+  });
+};
+
+const account = z.strictObject({
+  name: z.string().min(1, ACCOUNTS).max(255),
+  password: z.string().min(1, ACCOUNTS).max(1024),
+});
+const accounts = z.preprocess(accountsOrText, z.array(account, ACCOUNTS));
+
+export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
+  {
+    domain: z.string(),
+    identity: z.string().optional(),
+    store: z.string(),
+    initiators: z.array(z.unknown(), 'must be a list of accounts').default([]),
+    accounts: accounts.default([]),
+    http: z.strictObject({ host, port }),
+    sip: z.strictObject({
+      host,
+      advertise: z.string().min(1).max(255).optional(),
+      nextHop: z.string().optional(),
+      leg: z.enum(['auto', 'drachtio', 'direct'], 'must be auto, drachtio or direct'),
+      trustedPeers: z.preprocess(listOrText, z.array(z.string(), 'must be a list of addresses or CIDR ranges')),
+      registrations: z.enum(['register', 'none'], 'must be register or none'),
+      notFoundIsFinal: flag,
+    }),
+    core: z.strictObject({ port, users: z.record(z.string(), z.string()).optional() }),
+    sipd: z.strictObject({ port, drachtioPort: port }),
+    direct: z.strictObject({ port }),
+    drachtio: z.strictObject({
+      host: z.string().min(1).max(255).optional(),
+      port,
+      secret: z.string().min(1).optional(),
+    }),
+    limits: rest.default({}),
+    retry: rest.default({}),
+    notify: z.looseObject({ allowPrivate: flag.default(false) }).default({ allowPrivate: false }),
+    log: z.strictObject({ level: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`) }),
+  },
+  { error: (issue) => (issue.code === 'invalid_type' ? 'this section of the configuration is missing' : undefined) },
+);

@@ -1,0 +1,197 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { timeOfOrderedId } from '../base/ids.ts';
+import { isTerminal } from '../model/states.ts';
+import { countsReader } from './counts.ts';
+import type { Observed } from './observed.ts';
+
+export interface MetricsOptions {
+  readonly clock?: Clock;
+  /** Adds the metrics of the process (memory, CPU, event loop). Default false: a host has its own. */
+  readonly process?: boolean;
+}
+
+export interface Metrics {
+  /** For an HTTP answer. */
+  readonly contentType: string;
+  /** The metrics as text for Prometheus. Never rejects for a store that does not answer: its gauges are left out. */
+  text(): Promise<string>;
+  /** The registry they live in, to be merged with a host's. Never prom-client's global one. */
+  readonly registry: Registry;
+  /** Takes the listeners off the gateway. */
+  close(): void;
+}
+
+/** Seconds; from a device next door to one that was offline for days. */
+const DELIVERY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600, 21_600, 86_400, 604_800];
+
+/** Counts what a gateway tells of. docs/operations.md lists the names and what they mean. */
+export function createMetrics(ppg: Observed, options: MetricsOptions = {}): Metrics {
+  const { clock = systemClock } = options;
+  const registry = new Registry();
+  const registers = [registry];
+  if (options.process === true) collectDefaultMetrics({ register: registry });
+  const off = [
+    ...countSubmissions(ppg, registers),
+    ...countOutcomes(ppg, registers),
+    ...countNotifications(ppg, registers),
+    ...countPauses(ppg, registers, clock),
+  ];
+  gaugeStore(ppg, registers, clock);
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    registry,
+    close: () => {
+      for (const take of off) take();
+    },
+  };
+}
+
+type Off = () => void;
+
+function countSubmissions(ppg: Observed, registers: Registry[]): Off[] {
+  const accepted = new Counter({
+    name: 'ppg_pushes_accepted_total',
+    help: 'Pushes made durable and answered 1001',
+    registers,
+  });
+  const recipients = new Counter({
+    name: 'ppg_recipients_accepted_total',
+    help: 'Recipients of the accepted pushes',
+    registers,
+  });
+  const refused = new Counter({
+    name: 'ppg_pushes_refused_total',
+    help: 'Submissions that were not taken, by PAP code',
+    labelNames: ['code'],
+    registers,
+  });
+  return [
+    ppg.on('accepted', (event) => {
+      accepted.inc();
+      recipients.inc(event.recipients);
+    }),
+    ppg.on('refused', (event) => refused.inc({ code: event.code })),
+  ];
+}
+
+function countOutcomes(ppg: Observed, registers: Registry[]): Off[] {
+  const attempts = new Counter({
+    name: 'ppg_attempts_total',
+    help: 'Attempts begun; one per recipient, whatever the number of its devices',
+    registers,
+  });
+  const retries = new Counter({
+    name: 'ppg_attempts_retried_total',
+    help: 'Attempts that left the recipient waiting for another one, by PAP code of the cause',
+    labelNames: ['code'],
+    registers,
+  });
+  const finals = new Counter({
+    name: 'ppg_recipients_final_total',
+    help: 'Recipients that came to their final state, by state and PAP code',
+    labelNames: ['state', 'code'],
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'ppg_delivery_seconds',
+    help: 'From acceptance of a push to the final state of a recipient, by state',
+    labelNames: ['state'],
+    buckets: DELIVERY_BUCKETS,
+    registers,
+  });
+  return [
+    ppg.on('attempt', () => attempts.inc()),
+    ppg.on('state', (event) => {
+      if (event.state === 'pending') retries.inc({ code: event.code });
+      if (!isTerminal(event.state)) return;
+      finals.inc({ state: event.state, code: event.code });
+      // the key tells when the push was accepted: no table of pushes under way is needed
+      const acceptedAt = timeOfOrderedId(event.push);
+      if (acceptedAt !== undefined) {
+        seconds.observe({ state: event.state }, Math.max(0, event.at - acceptedAt) / 1000);
+      }
+    }),
+  ];
+}
+
+function countNotifications(ppg: Observed, registers: Registry[]): Off[] {
+  const notifications = new Counter({
+    name: 'ppg_notifications_total',
+    help: 'Result notifications tried: done, retry (will be tried again), dead (given up)',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of ['done', 'retry', 'dead']) notifications.inc({ result }, 0);
+  return [ppg.on('notification', (event) => notifications.inc({ result: event.result }))];
+}
+
+function countPauses(ppg: Observed, registers: Registry[], clock: Clock): Off[] {
+  const pauses = new Counter({
+    name: 'ppg_hop_pauses_total',
+    help: 'Times the next hop was given a rest because it was overloaded',
+    registers,
+  });
+  let pausedUntil = 0;
+  new Gauge({
+    name: 'ppg_hop_paused',
+    help: '1 while the next hop is given a rest',
+    registers,
+    collect() {
+      this.set(pausedUntil > clock.now() ? 1 : 0);
+    },
+  });
+  return [
+    ppg.on('hop', (event) => {
+      pausedUntil = event.pausedUntil ?? 0;
+      if (event.pausedUntil !== undefined) pauses.inc();
+    }),
+  ];
+}
+
+function gaugeStore(ppg: Observed, registers: Registry[], clock: Clock): void {
+  const counts = countsReader(ppg, clock);
+  const counted = async (): Promise<Awaited<ReturnType<typeof counts>> | undefined> => {
+    try {
+      return await counts();
+    } catch {
+      return undefined; // readiness tells of a store that does not answer; a scrape goes on without it
+    }
+  };
+  new Gauge({
+    name: 'ppg_ready',
+    help: '1 while a SIP leg has a way out',
+    registers,
+    collect() {
+      this.set(ppg.ready ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'ppg_recipients',
+    help: 'Recipients that are not final, by state; sending are the attempts under way',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      const now = await counted();
+      this.reset();
+      if (now === undefined) return;
+      this.set({ state: 'pending' }, now.pending);
+      this.set({ state: 'sending' }, now.sending);
+      this.set({ state: 'awaiting-confirmation' }, now.awaitingConfirmation);
+    },
+  });
+  new Gauge({
+    name: 'ppg_notifications',
+    help: 'Result notifications in the store: owed, or dead after the last try',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      const now = await counted();
+      this.reset();
+      if (now === undefined) return;
+      this.set({ state: 'owed' }, now.notifications);
+      this.set({ state: 'dead' }, now.deadNotifications);
+    },
+  });
+}

@@ -1,0 +1,10 @@
+import type { Listener } from '../base/events.ts';
+import type { EngineEvents } from '../engine/events.ts';
+import type { StoreCounts } from '../store/store.ts';
+
+/** What ops sees of a gateway: a Ppg is one. */
+export interface Observed {
+  on<K extends keyof EngineEvents>(event: K, listener: Listener<EngineEvents[K]>): () => void;
+  counts(): Promise<StoreCounts>;
+  readonly ready: boolean;
+}

@@ -1,48 +1,43 @@
-import { randomUUID } from 'node:crypto';
+import { createMessageHandler } from '../handlers/message.ts';
+import { createOptionsHandler } from '../handlers/options.ts';
+import { type PapHttpHandler, papRouter } from '../handlers/pap.ts';
+import { createRegisterHandler } from '../handlers/register.ts';
 import { type Clock, systemClock } from './base/clock.ts';
 import { Events, type Listener } from './base/events.ts';
+import { randomToken } from './base/ids.ts';
 import { type Logger, silentLogger } from './base/log.ts';
+import { createSipMessageBearer } from './bearer/sip-message.ts';
 import type { SubmitAnswer } from './engine/accept.ts';
+import { Engine } from './engine/engine.ts';
 import type { EngineEvents } from './engine/events.ts';
+import { DEFAULT_HOP_PACE } from './engine/hop-pace.ts';
+import { createNotificationPost } from './engine/notify-http.ts';
+import { createLegs, receiveOn, shortcomings } from './legs.ts';
+import { middlewareOf, mountOn } from './mount.ts';
+import { type CheckedConfiguration, checkOptions, type PpgConfiguration } from './options.ts';
+import { type PushRequest, submissionOf } from './push-request.ts';
+import { createPiAuth } from './security/pi-auth.ts';
 import type { SipHandler } from './sip/leg.ts';
+import { ownAddress } from './sip/own-address.ts';
+import { createRegistrations } from './sip/registrations.ts';
+import { createSipSender } from './sip/sender.ts';
 import type { SrfLike } from './sip/srf-like.ts';
+import { trustedPeers } from './sip/trusted-peers.ts';
 import type { ListenPoint } from './stack/types.ts';
+import { createMemoryStore } from './store/memory.ts';
+import { createSqliteStore } from './store/sqlite/sqlite-store.ts';
 import type { PushStatus, Store, StoreCounts } from './store/store.ts';
-import { checkOptions, type PpgConfiguration } from './options.ts';
-
-/** A push of the app's own, without PAP. */
-export interface PushRequest {
-  /** Recipients: `sip:user@domain`, `user@domain`, `+digits`, or PPG address text (`WAPPUSH=…/TYPE=…@ppg`). */
-  readonly to: string | readonly string[];
-  /** MIME type of the body, parameters included. */
-  readonly type: string;
-  readonly body: Buffer | string;
-  /** Application on the device, as `mms.ua` or a whole X-Wap-Application-Id value. Default: none named, which means `wml.ua`. */
-  readonly application?: string;
-  /** Further push headers, by name. */
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly deliveryMethod?: 'confirmed' | 'preferconfirmed' | 'unconfirmed' | 'notspecified';
-  readonly priority?: 'high' | 'medium' | 'low';
-  /** Default: a new one. */
-  readonly pushId?: string;
-  /** Whose push it is; push-ids are unique within it. Default `app`. */
-  readonly initiator?: string;
-  readonly deliverBefore?: Date;
-  readonly deliverAfter?: Date;
-  /** Where the result notification goes. */
-  readonly notifyUrl?: string;
-}
 
 export interface PpgOptions extends Omit<PpgConfiguration, 'store'> {
   /** `memory`, `sqlite:FILE` (default `sqlite:./ppg.db`), or a store of your own. */
   readonly store?: string | Store | undefined;
   /** The app's Srf; without it pushes leave by the direct leg alone. */
-  readonly srf?: SrfLike;
+  readonly srf?: SrfLike | undefined;
   /** A second connected Srf to send over, without routes, so that the app's large frames and ours never meet. */
-  readonly outbound?: SrfLike;
+  readonly outbound?: SrfLike | undefined;
   /** Any pino-shaped logger; default silent. */
-  readonly log?: Logger;
-  readonly clock?: Clock;
+  readonly log?: Logger | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /** A running gateway. */
@@ -55,7 +50,7 @@ export interface Ppg {
   /** Chains the middleware for every method the gateway takes part in. Call it before the app's own srf.use. */
   mount(srf: SrfLike): void;
   /** The PAP endpoint as an Express handler: `app.use('/pap', ppg.pap())`. Express 4 and 5. */
-  pap(): (req: unknown, res: unknown, next: (error?: unknown) => void) => void;
+  pap(): PapHttpHandler;
   /** Opens the store, takes up what an earlier life left, and begins to deliver. */
   start(): Promise<void>;
   /** Takes nothing more, ends what is under way, closes what is its own. The app's srf stays connected. */
@@ -67,8 +62,139 @@ export interface Ppg {
   /** Listens to what happens; the function it returns takes the listener off. */
   on<K extends keyof EngineEvents>(event: K, listener: Listener<EngineEvents[K]>): () => void;
   counts(): Promise<StoreCounts>;
+  /** Attempts under way. */
+  readonly inFlight: number;
   /** Where the direct leg listens; empty without one. */
   readonly directListening: readonly ListenPoint[];
   /** False while no leg has a way out: pushes are taken and wait. */
   readonly ready: boolean;
+}
+
+/**
+ * Makes a gateway; nothing is opened before start(). Two gateways in one process know nothing of each other.
+ * Throws PPG_E_OPTIONS with one line for each option that cannot be used.
+ */
+export function createPpg({ srf, outbound, log = silentLogger, clock = systemClock, store, ...rest }: PpgOptions): Ppg {
+  const given = typeof store === 'object' ? undefined : store;
+  const options = checkOptions({ ...rest, store: given });
+  const { domain, limits, sip } = options;
+  const identity = options.identity ?? `sip:push@${domain}`;
+  const keep = typeof store === 'object' ? store : openStore(options, clock, log);
+  const events = new Events<EngineEvents>((error) => log.error({ err: error }, 'a listener of the gateway failed'));
+
+  const legs = createLegs({ srf, outbound, direct: sip.direct, domain, clock, log });
+  const sender = createSipSender({
+    legs: legs.all,
+    force: sip.leg,
+    log,
+    ...(sip.nextHop !== undefined && { nextHop: sip.nextHop }),
+  });
+  const registrations = createRegistrations({
+    store: keep,
+    clock,
+    log,
+    cacheSize: limits.registrationCache,
+    source: sip.registrations,
+  });
+  const post = createNotificationPost({ ...options.notify, log, identity });
+  const engine = new Engine({
+    store: keep,
+    subscribers: registrations,
+    bearers: [
+      createSipMessageBearer({
+        sender,
+        clock,
+        log,
+        identity,
+        domain,
+        options: { notFoundIsFinal: sip.notFoundIsFinal },
+      }),
+    ],
+    gate: {
+      get ready() {
+        return sender.ready;
+      },
+      onReady: (listener) => {
+        for (const leg of legs.all) leg.onReady(listener);
+      },
+    },
+    post: post.post,
+    clock,
+    log,
+    events,
+    owner: `${process.pid}-${randomToken(8)}`,
+    domain,
+    limits,
+    retry: options.retry,
+    notify: options.notify,
+    hopPace: DEFAULT_HOP_PACE,
+    random: Math.random,
+  });
+  registrations.on('registered', ({ aor }) => engine.wake(aor));
+
+  const own = ownAddress(identity, () => legs.all.map((leg) => leg.address));
+  const handlers = new Map<string, SipHandler>([
+    [
+      'REGISTER',
+      createRegisterHandler({ registrations, trusts: trustedPeers(sip.trustedPeers), own, domain, clock, log }),
+    ],
+    ['OPTIONS', createOptionsHandler({ own, log })],
+    ['MESSAGE', createMessageHandler({ own, readers: [], log })],
+  ]);
+  const middleware = middlewareOf(handlers);
+  receiveOn(legs.all, middleware);
+  const auth = createPiAuth({ accounts: options.initiators, clock });
+
+  return {
+    middleware,
+    mount: (app) => mountOn(app, handlers, middleware),
+    pap: () =>
+      papRouter({
+        auth,
+        engine,
+        clock,
+        log,
+        domain,
+        allowPrivateNotify: options.notify.allowPrivate,
+        maxBodyBytes: limits.maxBodyBytes,
+      }),
+    async start() {
+      const short = shortcomings(legs.all);
+      if (short !== undefined) log.warn(short);
+      await engine.start();
+      try {
+        await Promise.all(legs.all.map((leg) => leg.start()));
+      } catch (error) {
+        await Promise.allSettled(legs.all.map((leg) => leg.stop()));
+        await engine.stop();
+        throw error;
+      }
+    },
+    async stop() {
+      await engine.stop();
+      await Promise.all(legs.all.map((leg) => leg.stop()));
+      await post.close();
+    },
+    async submit(push) {
+      const submission = submissionOf(push, domain);
+      return { ...(await engine.submit(submission)), pushId: submission.pushId };
+    },
+    status: (pushId, initiator = 'app') => engine.find(initiator, pushId),
+    on: (event, listener) => events.on(event, listener),
+    counts: () => keep.counts(),
+    get inFlight() {
+      return engine.inFlight;
+    },
+    get directListening() {
+      return legs.stack?.listening ?? [];
+    },
+    get ready() {
+      return sender.ready;
+    },
+  };
+}
+
+function openStore({ store }: CheckedConfiguration, clock: Clock, log: Logger): Store {
+  if (store === 'memory') return createMemoryStore();
+  return createSqliteStore({ file: store.slice('sqlite:'.length), clock, log });
 }

@@ -1,0 +1,14 @@
+export type { Clock } from './base/clock.ts';
+export { type ErrorCode, PpgError } from './base/errors.ts';
+export type { Logger } from './base/log.ts';
+export type { SubmitAnswer } from './engine/accept.ts';
+export type { EngineEvents } from './engine/events.ts';
+export type { AttemptRecord, Push, Recipient } from './model/push.ts';
+export type { RecipientState } from './model/states.ts';
+export type { PpgConfiguration } from './options.ts';
+export { createPpg, type Ppg, type PpgOptions } from './ppg.ts';
+export type { PushRequest } from './push-request.ts';
+export { hashPassword } from './security/pi-auth.ts';
+export type { RequestLike, ResponseLike, SipHandler } from './sip/leg.ts';
+export type { SrfLike } from './sip/srf-like.ts';
+export type { PushStatus, Store, StoreCounts } from './store/store.ts';

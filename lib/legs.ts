@@ -1,0 +1,51 @@
+import type { Clock } from './base/clock.ts';
+import type { Logger } from './base/log.ts';
+import type { DirectLegOptions } from './options.ts';
+import { createDirectLeg } from './sip/direct-leg.ts';
+import { createDrachtioLeg } from './sip/drachtio-leg.ts';
+import type { SipHandler, SipLeg } from './sip/leg.ts';
+import type { SrfLike } from './sip/srf-like.ts';
+import { createSipStack } from './stack/stack.ts';
+import type { SipStack } from './stack/types.ts';
+
+export interface LegsOptions {
+  readonly srf?: SrfLike | undefined;
+  readonly outbound?: SrfLike | undefined;
+  readonly direct: false | DirectLegOptions;
+  readonly domain: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The ways out that this gateway has. */
+export interface Legs {
+  readonly all: readonly SipLeg[];
+  /** The direct leg's stack; undefined without a direct leg. */
+  readonly stack: SipStack | undefined;
+}
+
+/** Makes the legs that the options allow. The drachtio leg never connects or disconnects: its Srfs are the app's. */
+export function createLegs({ srf, outbound, direct, domain, clock, log }: LegsOptions): Legs {
+  const all: SipLeg[] = [];
+  if (srf !== undefined) {
+    all.push(createDrachtioLeg({ srf, clock, log, domain, ...(outbound !== undefined && { outbound }) }));
+  }
+  if (direct === false) return { all, stack: undefined };
+  const { listen, advertise } = direct;
+  const stack = createSipStack({ clock, log, listen, ...(advertise !== undefined && { sentBy: advertise }) });
+  all.push(createDirectLeg({ stack, clock, log, domain, ...(advertise !== undefined && { advertise }) }));
+  return { all, stack };
+}
+
+/** What comes in by the gateway's own legs meets the same handlers as what the app's chain hands over. */
+export function receiveOn(legs: readonly SipLeg[], middleware: SipHandler): void {
+  for (const leg of legs) if (leg.name === 'direct') leg.onRequest(middleware);
+}
+
+/** One sentence for start-up that says what cannot be delivered with these legs; undefined when everything can. */
+export function shortcomings(legs: readonly SipLeg[]): string | undefined {
+  if (legs.some((leg) => leg.can.binary)) return undefined;
+  if (legs.length === 0) return 'no SIP leg: nothing can be delivered; give createPpg an srf or set sip.direct';
+  const most = Math.max(...legs.map((leg) => leg.can.maxRequestBytes));
+  return `no direct leg: content with NUL or octets that are not UTF-8, and requests over ${most} octets, end as undeliverable 3006; set sip.direct to carry them`;
+}

@@ -1,0 +1,22 @@
+import type { SipHandler } from './sip/leg.ts';
+import { type SrfLike, srfPort } from './sip/srf-like.ts';
+
+/** The gateway's handlers by SIP method, upper case. */
+export type HandlersByMethod = ReadonlyMap<string, SipHandler>;
+
+/**
+ * One middleware for all methods: what is the gateway's is answered, everything else goes to next() untouched. Arity 3,
+ * since drachtio-srf takes a handler of 4 parameters for an error handler.
+ */
+export const middlewareOf =
+  (handlers: HandlersByMethod): SipHandler =>
+  (req, res, next) => {
+    const handler = handlers.get(req.method);
+    if (handler === undefined) next();
+    else handler(req, res, next);
+  };
+
+/** Chains the middleware for each method; `srf.use` without a method would route nothing (drachtio-srf 5). */
+export function mountOn(srf: SrfLike, handlers: HandlersByMethod, middleware: SipHandler): void {
+  for (const method of handlers.keys()) srfPort(srf).use(method.toLowerCase(), middleware);
+}

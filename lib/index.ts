@@ -8,7 +8,7 @@ export type { RecipientState } from './model/states.ts';
 export type { PpgConfiguration } from './options.ts';
 export { createPpg, type Ppg, type PpgOptions } from './ppg.ts';
 export type { PushRequest } from './push-request.ts';
-export { hashPassword } from './security/pi-auth.ts';
+export { hashPassword } from './security/password.ts';
 export type { RequestLike, ResponseLike, SipHandler } from './sip/leg.ts';
 export type { SrfLike } from './sip/srf-like.ts';
 export type { PushStatus, Store, StoreCounts } from './store/store.ts';

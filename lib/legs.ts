@@ -32,7 +32,7 @@ export function createLegs({ srf, outbound, direct, domain, clock, log }: LegsOp
   }
   if (direct === false) return { all, stack: undefined };
   const { listen, advertise } = direct;
-  const stack = createSipStack({ clock, log, listen, ...(advertise !== undefined && { sentBy: advertise }) });
+  const stack = createSipStack({ clock, log, listen, ...(advertise !== undefined && { sentBy: { host: advertise } }) });
   all.push(createDirectLeg({ stack, clock, log, domain, ...(advertise !== undefined && { advertise }) }));
   return { all, stack };
 }

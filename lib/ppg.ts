@@ -16,7 +16,7 @@ import { createLegs, receiveOn, shortcomings } from './legs.ts';
 import { middlewareOf, mountOn } from './mount.ts';
 import { type CheckedConfiguration, checkOptions, type PpgConfiguration } from './options.ts';
 import { type PushRequest, submissionOf } from './push-request.ts';
-import { createPiAuth } from './security/pi-auth.ts';
+import { PiAuth } from './security/pi-auth.ts';
 import type { SipHandler } from './sip/leg.ts';
 import { ownAddress } from './sip/own-address.ts';
 import { createRegistrations } from './sip/registrations.ts';
@@ -143,7 +143,7 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
   ]);
   const middleware = middlewareOf(handlers);
   receiveOn(legs.all, middleware);
-  const auth = createPiAuth({ accounts: options.initiators, clock });
+  const auth = new PiAuth({ accounts: options.initiators, clock });
 
   return {
     middleware,

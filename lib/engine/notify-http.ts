@@ -1,0 +1,142 @@
+import { Agent, type Dispatcher } from 'undici';
+import { messageOf, PpgError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { readPap } from '../codec/pap/read.ts';
+import { PAP_CONTENT_TYPE, writeResultNotification } from '../codec/pap/write.ts';
+import type { Notification } from '../model/delivery.ts';
+import { UrlGuard } from '../security/ssrf.ts';
+import type { Post, PostResult } from './notifier.ts';
+
+export interface NotificationPostOptions {
+  /** Let notify URLs point at loopback and private addresses. */
+  readonly allowPrivate: boolean;
+  /** Milliseconds for connection, headers and body each. */
+  readonly timeout: number;
+  /** Connections to one origin. */
+  readonly perTarget: number;
+  readonly log: Logger;
+  /** Sender-address of the documents: the gateway's identity. */
+  readonly identity: string;
+}
+
+/** What of a PI's answer is read: a resultnotification-response is a few hundred octets. */
+const MAX_ANSWER = 64 * 1024;
+
+/** Posts result notifications by HTTP, and closes its connections. */
+export interface NotificationPost {
+  readonly post: Post;
+  close(): Promise<void>;
+}
+
+/**
+ * The HTTP side of result notification (WAP-247): POST of a resultnotification-message to the URL of the submission.
+ * Redirects are not followed; name resolution passes the guard again at every connection.
+ */
+export function createNotificationPost(options: NotificationPostOptions): NotificationPost {
+  const guard = new UrlGuard({ allowPrivate: options.allowPrivate });
+  const { timeout, perTarget } = options;
+  const agent = new Agent({
+    connections: perTarget,
+    pipelining: 1,
+    headersTimeout: timeout,
+    bodyTimeout: timeout,
+    connect: { timeout, lookup: guard.lookup() as never },
+    maxResponseSize: MAX_ANSWER,
+  });
+  const checked = new CheckedUrls(guard);
+
+  return {
+    async post(notification) {
+      let url: URL;
+      try {
+        url = checked.get(notification.notifyUrl);
+      } catch (error) {
+        return { ok: false, hopeless: true, cause: messageOf(error) };
+      }
+      try {
+        const answer = await agent.request({
+          origin: url.origin,
+          path: url.pathname + url.search,
+          method: 'POST',
+          headers: { 'content-type': PAP_CONTENT_TYPE, accept: 'application/xml' },
+          body: documentOf(notification, options.identity),
+        });
+        return await judge(answer);
+      } catch (error) {
+        return { ok: false, hopeless: isForbidden(error), cause: messageOf(error) };
+      }
+    },
+    close: () => agent.close(),
+  };
+}
+
+const documentOf = (notification: Notification, identity: string): string =>
+  writeResultNotification({
+    papVersion: notification.papVersion,
+    pushId: notification.pushId,
+    senderAddress: identity,
+    receivedTime: notification.receivedTime,
+    eventTime: notification.eventTime,
+    state: notification.state,
+    code: notification.code,
+    desc: notification.desc,
+    address: notification.address.text,
+    ...(notification.qos !== undefined && { qos: { ...notification.qos, deliveryMethod: notification.deliveredBy } }),
+  });
+
+/**
+ * A 2xx is taken for "received": real PIs answer 202 with less than the DTD asks, or 200 with HTML. Only a PAP answer
+ * that says otherwise counts as refusal.
+ */
+async function judge({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<PostResult> {
+  if (statusCode < 200 || statusCode > 299) {
+    await body.dump();
+    return { ok: false, cause: `http ${statusCode}` };
+  }
+  const type = String(headers['content-type'] ?? '');
+  if (!/xml/i.test(type)) {
+    await body.dump();
+    return { ok: true, cause: `http ${statusCode}` };
+  }
+  const code = papCode(Buffer.from(await body.arrayBuffer()));
+  // 2xxx says that the PI cannot use this notification; the same again would not change that (WAP-247 table of codes).
+  if (code !== undefined && code >= 2000)
+    return { ok: false, hopeless: code < 3000, cause: `http ${statusCode}, PAP ${code}` };
+  return { ok: true, cause: `http ${statusCode}` };
+}
+
+function papCode(answer: Buffer): number | undefined {
+  if (answer.length === 0) return undefined;
+  try {
+    const message = readPap(answer);
+    const kind = message.message;
+    return kind === 'resultnotification-response' || kind === 'badmessage-response' ? message.code : undefined;
+  } catch {
+    return undefined; // An answer that cannot be read still came with 2xx: received.
+  }
+}
+
+const isForbidden = (error: unknown): boolean =>
+  error instanceof PpgError ||
+  (error instanceof Error && error.cause instanceof PpgError) ||
+  (error as { code?: unknown } | undefined)?.code === 'PPG_E_NOTIFY_URL';
+
+/** PIs use few URLs; each is parsed and checked once. Bounded, since a PI may put an id into every URL. */
+class CheckedUrls {
+  readonly #guard: UrlGuard;
+  readonly #known = new Map<string, URL>();
+
+  constructor(guard: UrlGuard) {
+    this.#guard = guard;
+  }
+
+  /** Throws PPG_E_NOTIFY_URL. */
+  get(text: string): URL {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const url = this.#guard.checkUrl(text);
+    if (this.#known.size >= 1000) this.#known.clear();
+    this.#known.set(text, url);
+    return url;
+  }
+}

@@ -62,8 +62,8 @@ export function featureSet(params: readonly Param[]): FeatureSet {
 function featureValues(written: string | undefined): FeatureValue[] {
   if (written === undefined) return [featureValue('TRUE')];
   const value = unquote(written);
-  // A string-value may hold commas, a tag-value-list never holds angle brackets.
-  if (value.startsWith('<')) return [featureValue(value)];
+  // A string-value may hold commas. Lists of several such strings are no legal form, and used all the same.
+  if (value.startsWith('<') && value.indexOf('>') === value.length - 1) return [featureValue(value)];
   return value.split(',', MAX_VALUES).map((part) => featureValue(part.trim()));
 }
 

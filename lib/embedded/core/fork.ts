@@ -1,5 +1,5 @@
 import { splitList } from '../../codec/sip/list.ts';
-import { SipHeaders, type SipRequest, type SipResponse } from '../../codec/sip/message.ts';
+import type { SipHeaders, SipRequest, SipResponse } from '../../codec/sip/message.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
 import type { HeaderField } from '../../model/push.ts';
 import type { Hop, ServerTransaction, SipStack, TransactionFailure } from '../../stack/types.ts';
@@ -17,8 +17,8 @@ export type Branch = readonly Way[];
 export interface ForkOptions {
   readonly stack: SipStack;
   readonly transaction: ServerTransaction;
-  /** Header fields of every copy, without the Via that the stack puts on top. */
-  readonly fields: readonly HeaderField[];
+  /** Header fields of every copy, without the Via that the stack puts on top of its own. */
+  readonly headers: SipHeaders;
   /** Best first, at least one. */
   readonly branches: readonly Branch[];
   /** All at once, or one after the other until one takes it. */
@@ -69,11 +69,11 @@ export class Fork {
   }
 
   #send(branch: Branch, index: number): void {
-    const { stack, transaction, fields } = this.#options;
+    const { stack, transaction, headers } = this.#options;
     const way = branch[index];
     if (way === undefined) return;
     this.#open++;
-    const request: SipRequest = { ...transaction.request, uri: way.uri, headers: new SipHeaders(fields) };
+    const request: SipRequest = { ...transaction.request, uri: way.uri, headers };
     stack.request(request, way.hop, {
       onResponse: (response) => this.#answered(response),
       onFailure: (failure) => this.#failed(branch, index, failure),

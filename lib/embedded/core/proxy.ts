@@ -1,5 +1,5 @@
 import { splitList } from '../../codec/sip/list.ts';
-import { canonicalName, type SipHeaders, type SipRequest, type SipResponse } from '../../codec/sip/message.ts';
+import { canonicalName, SipHeaders, type SipRequest, type SipResponse } from '../../codec/sip/message.ts';
 import { parseNameAddr } from '../../codec/sip/name-addr.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
 import { syntaxError } from '../../codec/sip/syntax.ts';
@@ -19,7 +19,7 @@ export interface ProxyOptions {
   readonly limits: CoreLimits;
 }
 
-type Plan = Pick<ForkOptions, 'fields' | 'branches' | 'parallel'>;
+type Plan = Pick<ForkOptions, 'headers' | 'branches' | 'parallel'>;
 
 /** RFC 3261 section 16.6, step 3. */
 const MAX_FORWARDS = 70;
@@ -64,17 +64,17 @@ export class StatefulProxy {
     if (required !== undefined) return refuse(420, { name: 'Unsupported', value: required });
     if (this.#open >= this.#limits.openRequests) return refuse(503, { name: 'Retry-After', value: '1' });
 
-    const fields = this.#fields(request.headers, forwards - 1);
+    const headers = this.#headers(request.headers, forwards - 1);
     const destination = this.#domain.destination(request.uri);
     // A pocket core is no open relay.
-    if (fields === undefined || destination.kind === 'foreign') return refuse(403);
+    if (headers === undefined || destination.kind === 'foreign') return refuse(403);
     if (destination.kind === 'self') return request.method === 'OPTIONS' ? refuse(200, ALLOW) : refuse(404);
     if (destination.kind === 'application-server')
-      return { fields, branches: [[{ uri: request.uri, hop: destination.hop }]], parallel: true };
+      return { headers, branches: [[{ uri: request.uri, hop: destination.hop }]], parallel: true };
     const branches = this.#branches(request, destination.aor, destination.instance);
     if (branches.length === 0) return refuse(480);
     const { fork, parallel } = disposition(request.headers);
-    return { fields, branches: fork ? branches : branches.slice(0, 1), parallel };
+    return { headers, branches: fork ? branches : branches.slice(0, 1), parallel };
   }
 
   /** Those of the user's devices that the caller wants, best first; one branch for each device. */
@@ -91,8 +91,9 @@ export class StatefulProxy {
    * The header fields of the copies: Max-Forwards counted down, Route values that name this proxy taken off (section
    * 16.4). Undefined when a Route leads elsewhere.
    */
-  #fields(headers: SipHeaders, forwards: number): HeaderField[] | undefined {
-    const fields: HeaderField[] = [];
+  #headers(headers: SipHeaders, forwards: number): SipHeaders | undefined {
+    const copy = new SipHeaders();
+    const { fields } = copy;
     let counted = false;
     for (const field of headers.fields) {
       const name = canonicalName(field.name);
@@ -105,7 +106,7 @@ export class StatefulProxy {
       } else fields.push(field);
     }
     if (!counted) fields.push({ name: 'Max-Forwards', value: String(forwards) });
-    return fields;
+    return copy;
   }
 }
 

@@ -1,0 +1,274 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { messageOf, PpgError } from '../../base/errors.ts';
+import { Events } from '../../base/events.ts';
+import type { Logger } from '../../base/log.ts';
+import { formatHostPort } from '../../codec/sip/host.ts';
+import type { SipRequest, SipResponse } from '../../codec/sip/message.ts';
+import { respondTo } from '../../codec/sip/respond-to.ts';
+import { parseSipOnly } from '../../codec/sip/uri.ts';
+import type { HeaderField } from '../../model/push.ts';
+import { createSipStack } from '../../stack/stack.ts';
+import type { Hop, Protocol, ServerTransaction, SipStack } from '../../stack/types.ts';
+import { type Answer, AnswerPlayer, type AnswerScript, parseAnswerScript } from './answer-script.ts';
+import { type PhoneCounters, PushLog, type ReceivedPush } from './push-log.ts';
+import { type Granted, Registration } from './registration.ts';
+
+export interface PhoneOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Registrar. */
+  readonly server: { readonly host: string; readonly port: number };
+  /** `alice@example.com` or `sip:alice@example.com`. */
+  readonly user: string;
+  /** Values of `+g.oma.pusheventapp`; with none the contact has no such tag. */
+  readonly applications: readonly string[];
+  /** What it does with pushes, as a script or its text (see {@link parseAnswerScript}); default `200`. */
+  readonly answers?: AnswerScript | string;
+  /** `+sip.instance` without angle brackets; default a random `urn:uuid:…`; `''` for none. */
+  readonly instance?: string;
+  /** Seconds to register for, default 3600. */
+  readonly expires?: number;
+  /** Default udp. */
+  readonly transport?: Protocol;
+  /** Where it listens, default 127.0.0.1 and a free port. Not used with `stack`. */
+  readonly listen?: { readonly host: string; readonly port: number };
+  /** A stack of its own that it starts and stops; default: one that listens on `listen`. */
+  readonly stack?: SipStack;
+  /** Accept of OPTIONS answers and of 415 (default: any type). */
+  readonly accept?: readonly string[];
+  readonly userAgent?: string;
+}
+
+// A type, not an interface: only a type fits EventMap's index signature.
+export type PhoneEvents = {
+  /** A MESSAGE, NOTIFY, INFO or other request that is not OPTIONS, once it was answered. */
+  push: ReceivedPush;
+  /** Every successful REGISTER. */
+  registered: Granted;
+};
+
+/** A scripted device. */
+export interface Phone {
+  /** Listens and registers. Rejects with PPG_E_SIP_TRANSPORT, PPG_E_SIP_TIMEOUT or, refused, PPG_E_FORBIDDEN. */
+  start(): Promise<void>;
+  /** De-registers, waiting for that no longer than two seconds, and closes its sockets. Never rejects. */
+  stop(): Promise<void>;
+  /** Closes its sockets without a word, as a phone does that loses its battery. */
+  vanish(): Promise<void>;
+  /** Registers anew. Rejects as start. */
+  register(): Promise<void>;
+  /** Takes its registration away and goes on listening. Rejects as start. */
+  deregister(): Promise<void>;
+  /** Plays another script from its beginning. */
+  answer(answers: AnswerScript | string): void;
+  /** Adds a listener; the function it returns takes it off again. */
+  on<K extends keyof PhoneEvents>(event: K, listener: (value: PhoneEvents[K]) => void): () => void;
+  readonly aor: string;
+  /** `urn:uuid:…`, or undefined. */
+  readonly instance: string | undefined;
+  /** Public GRUU, when the registrar gave one. */
+  readonly gruu: string | undefined;
+  /** Contact URI; throws PPG_E_STATE before start. */
+  readonly contact: string;
+  readonly counters: Readonly<PhoneCounters>;
+}
+
+/** Methods that it answers. */
+const ALLOW = 'MESSAGE, OPTIONS, NOTIFY, INFO';
+const METHODS = new Set(ALLOW.split(', '));
+
+/** Milliseconds that stop() waits for the registrar. */
+const PATIENCE = 2000;
+
+/** Makes a phone. Throws PPG_E_OPTIONS or PPG_E_SIP_SYNTAX for options that make no phone. */
+export function createPhone(options: PhoneOptions): Phone {
+  return new ScriptedPhone(options);
+}
+
+class ScriptedPhone implements Phone {
+  readonly aor: string;
+  readonly instance: string | undefined;
+  gruu: string | undefined;
+  readonly #options: PhoneOptions;
+  readonly #user: string;
+  readonly #domainUri: string;
+  readonly #stack: SipStack;
+  readonly #protocol: Protocol;
+  readonly #player: AnswerPlayer;
+  readonly #log = new PushLog();
+  readonly #events: Events<PhoneEvents>;
+  /** Contact parameters: its features. */
+  readonly #features: string;
+  readonly #accept: string;
+  #registration: Registration | undefined;
+  #contact: string | undefined;
+
+  constructor(options: PhoneOptions) {
+    this.#options = options;
+    const uri = parseSipOnly(options.user.includes(':') ? options.user : `sip:${options.user}`);
+    if (uri.user === undefined) throw new PpgError('PPG_E_OPTIONS', 'a phone needs a user, as in alice@example.com');
+    this.#user = uri.user;
+    this.aor = `sip:${uri.user}@${formatHostPort(uri)}`;
+    this.#domainUri = `sip:${formatHostPort(uri)}`;
+    this.#protocol = options.transport ?? 'udp';
+    this.instance = options.instance === '' ? undefined : (options.instance ?? `urn:uuid:${randomUUID()}`);
+    this.#features = featuresOf(options.applications, this.instance);
+    this.#accept = (options.accept ?? ['*/*']).join(', ');
+    this.#player = new AnswerPlayer(scriptOf(options.answers ?? '200'));
+    this.#events = new Events((error) => options.log.error({ err: error }, 'a listener of a phone threw'));
+    this.#stack = options.stack ?? ownStack(options, this.#protocol);
+    this.#stack.onRequest((transaction) => this.#onRequest(transaction));
+  }
+
+  get counters(): Readonly<PhoneCounters> {
+    return this.#log.counters;
+  }
+
+  get contact(): string {
+    if (this.#contact === undefined) throw new PpgError('PPG_E_STATE', 'the phone has not been started');
+    return this.#contact;
+  }
+
+  async start(): Promise<void> {
+    await this.#stack.start();
+    const point = this.#stack.listening.find(({ protocol }) => protocol === this.#protocol);
+    if (point === undefined)
+      throw new PpgError('PPG_E_OPTIONS', `the phone's stack does not listen on ${this.#protocol}`);
+    const transport = this.#protocol === 'udp' ? '' : `;transport=${this.#protocol}`;
+    this.#contact = `sip:${this.#user}@${formatHostPort(point)}${transport}`;
+    await this.register();
+  }
+
+  async register(): Promise<void> {
+    if (this.#registration !== undefined) {
+      await this.#registration.renew();
+      return;
+    }
+    const registration = this.#newRegistration();
+    this.#registration = registration;
+    try {
+      await registration.start();
+    } catch (error) {
+      this.#registration = undefined;
+      throw error;
+    }
+  }
+
+  async deregister(): Promise<void> {
+    const registration = this.#registration;
+    this.#registration = undefined;
+    await registration?.stop();
+  }
+
+  async stop(): Promise<void> {
+    const { clock, log } = this.#options;
+    let patience: unknown;
+    const given = new Promise<void>((resolve) => {
+      patience = clock.setTimeout(resolve, PATIENCE);
+    });
+    const gone = this.deregister().catch((error: unknown) => {
+      log.debug({ aor: this.aor, err: messageOf(error) }, 'a phone left without being heard');
+    });
+    await Promise.race([gone, given]);
+    clock.clearTimeout(patience);
+    await this.#stack.stop();
+  }
+
+  async vanish(): Promise<void> {
+    this.#registration?.cease();
+    this.#registration = undefined;
+    await this.#stack.stop();
+  }
+
+  answer(answers: AnswerScript | string): void {
+    this.#player.play(scriptOf(answers));
+  }
+
+  on<K extends keyof PhoneEvents>(event: K, listener: (value: PhoneEvents[K]) => void): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  #newRegistration(): Registration {
+    const { clock, log, server, expires = 3600 } = this.#options;
+    const registrar: Hop = { protocol: this.#protocol, host: server.host, port: server.port };
+    const registration = new Registration({
+      clock,
+      log,
+      stack: this.#stack,
+      registrar,
+      aor: this.aor,
+      domainUri: this.#domainUri,
+      contact: `<${this.contact}>${this.#features}`,
+      contactUri: this.contact,
+      expires,
+    });
+    registration.onGranted = (granted) => {
+      this.gruu = granted.gruu;
+      this.#events.emit('registered', granted);
+    };
+    return registration;
+  }
+
+  #onRequest(transaction: ServerTransaction): void {
+    const { request } = transaction;
+    if (request.method === 'OPTIONS') {
+      this.#log.counters.options++;
+      transaction.respond(this.#capabilities(request));
+    } else if (METHODS.has(request.method)) this.#onPush(transaction);
+    else transaction.respond(respondTo(request, 405, { headers: [{ name: 'Allow', value: ALLOW }] }));
+  }
+
+  #onPush(transaction: ServerTransaction): void {
+    const { request } = transaction;
+    const answer = this.#player.next();
+    if (answer.kind === 'status') transaction.respond(this.#response(request, answer));
+    const answered = answer.kind === 'silent' ? 'silent' : answer.status;
+    this.#events.emit('push', this.#log.note(request, answered, this.#options.clock.now()));
+  }
+
+  #response(request: SipRequest, { status, retryAfter }: Answer & { kind: 'status' }): SipResponse {
+    const headers: HeaderField[] = [];
+    if (retryAfter !== undefined) headers.push({ name: 'Retry-After', value: String(retryAfter) });
+    // RFC 3261 section 21.4.13
+    if (status === 415) headers.push({ name: 'Accept', value: this.#accept });
+    return respondTo(request, status, { headers });
+  }
+
+  /** RFC 3261 section 11.2, with the features of the contact (RFC 3840 section 7). */
+  #capabilities(request: SipRequest): SipResponse {
+    const { userAgent = 'drachtio-ppg-phone' } = this.#options;
+    return respondTo(request, 200, {
+      headers: [
+        { name: 'Allow', value: ALLOW },
+        { name: 'Accept', value: this.#accept },
+        { name: 'Supported', value: 'gruu' },
+        { name: 'Contact', value: `<${this.contact}>${this.#features}` },
+        { name: 'User-Agent', value: userAgent },
+      ],
+    });
+  }
+}
+
+function ownStack({ clock, log, listen }: PhoneOptions, protocol: Protocol): SipStack {
+  const { host, port } = listen ?? { host: '127.0.0.1', port: 0 };
+  return createSipStack({ clock, log, listen: [{ protocol, host, port }] });
+}
+
+const scriptOf = (answers: AnswerScript | string): AnswerScript =>
+  typeof answers === 'string' ? parseAnswerScript(answers) : answers;
+
+/** What goes between quotes in a Contact; anything else could end the header. */
+const PLAIN = /^[!#-[\]-~]+$/;
+/** RFC 3840 section 9, token-nobang: what needs no angle brackets. */
+const TOKEN = /^[A-Za-z0-9\-.%*_+`'~]+$/;
+
+function featuresOf(applications: readonly string[], instance: string | undefined): string {
+  for (const text of [...applications, ...(instance === undefined ? [] : [instance])]) {
+    if (!PLAIN.test(text) || /[<>,]/.test(text))
+      throw new PpgError('PPG_E_OPTIONS', `"${text.replace(/[^ -~]/g, '?')}" cannot stand in a Contact`);
+  }
+  const values = applications.map((name) => (TOKEN.test(name) ? name : `<${name}>`)).join(',');
+  const tag = values === '' ? '' : `;+g.oma.pusheventapp="${values}"`;
+  return instance === undefined ? tag : `${tag};+sip.instance="<${instance}>"`;
+}

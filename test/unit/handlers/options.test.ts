@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { createOptionsHandler } from '../../../handlers/options.ts';
+import { silentLogger } from '../../../lib/base/log.ts';
+import { ownAddress } from '../../../lib/sip/own-address.ts';
+import { FakeResponse, fakeRequest } from '../../support/fake-sip.ts';
+
+describe('OPTIONS', () => {
+  const own = ownAddress('sip:push@example.com', () => ['10.0.0.9:5070']);
+  const ask = (uri: string, res: FakeResponse): number => {
+    let nexts = 0;
+    createOptionsHandler({ own, log: silentLogger, supported: ['gruu'] })(fakeRequest({ uri }), res, () => nexts++);
+    return nexts;
+  };
+
+  it('to the identity is answered with what the gateway can do', () => {
+    const res = new FakeResponse();
+    assert.equal(ask('sip:push@example.com', res), 0);
+    assert.deepEqual(res.sent, [
+      {
+        status: 200,
+        headers: {
+          Allow: 'REGISTER, OPTIONS, MESSAGE',
+          Accept: 'message/sip, multipart/mixed, application/3gpp-ims+xml',
+          'Accept-Encoding': 'identity',
+          Supported: 'gruu',
+        },
+      },
+    ]);
+  });
+
+  it('to anybody else, and to the host of the app, goes on', () => {
+    for (const uri of ['sip:alice@example.com', 'sip:10.0.0.9:5070', 'sip:example.com', 'garbage']) {
+      const res = new FakeResponse();
+      assert.equal(ask(uri, res), 1, uri);
+      assert.deepEqual(res.sent, []);
+    }
+  });
+
+  it('an answer that cannot be sent harms nobody', () => {
+    const res = new FakeResponse();
+    res.throwing = true;
+    assert.equal(ask('sip:push@example.com', res), 0);
+  });
+});

@@ -3,6 +3,9 @@ import { isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { PpgError } from '../base/errors.ts';
 import { FailureLimiter } from './failure-limiter.ts';
+
+export { hashPassword } from './password.ts';
+
 import { DEFAULT_COST, impossibleHash, type PasswordHash, parsePasswordHash, verifyPassword } from './password.ts';
 
 /** A Push Initiator that may submit. */
@@ -219,3 +222,5 @@ function networkOf(source: string): string {
     .slice(0, 4)
     .join(':');
 }
+
+export const createPiAuth = (options: PiAuthOptions): PiAuth => new PiAuth(options);

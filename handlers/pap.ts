@@ -1,0 +1,268 @@
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '../lib/base/clock.ts';
+import { messageOf, PpgError } from '../lib/base/errors.ts';
+import type { Logger } from '../lib/base/log.ts';
+import { isXmlType, type MediaType, parseMediaType } from '../lib/codec/mime/content-type.ts';
+import { type MimePart, readMultipart } from '../lib/codec/mime/multipart.ts';
+import { decodedBody } from '../lib/codec/mime/transfer-encoding.ts';
+import { identify, PAP_LIMITS, type PapDocument, parsePapDocument } from '../lib/codec/pap/document.ts';
+import type { PushMessage, StatusQuery } from '../lib/codec/pap/messages.ts';
+import { readPapDocument } from '../lib/codec/pap/read.ts';
+import { toSubmission } from '../lib/codec/pap/submission.ts';
+import { PAP_CONTENT_TYPE, writeStatusQueryResponse } from '../lib/codec/pap/write.ts';
+import type { PapService, StatusResult } from '../lib/model/pap-service.ts';
+import { describeCode, PAP } from '../lib/model/result-codes.ts';
+import type { AuthResult, PiAccount, PiAuthenticator } from '../lib/security/pi-auth.ts';
+import { UrlGuard } from '../lib/security/ssrf.ts';
+import {
+  cancelNotImplemented,
+  capabilityQueryNotImplemented,
+  outcomeOf,
+  progressNotes,
+  pushAnswer,
+  refusalAnswer,
+  type Sender,
+} from './pap-answers.ts';
+import { HttpRefusal, type PapRequest, readBody } from './pap-body.ts';
+
+export interface PapDependencies {
+  readonly auth: PiAuthenticator;
+  readonly engine: PapService;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Home domain, for addresses that name none. */
+  readonly domain: string;
+  /** sender-name of answers. */
+  readonly name?: string;
+  /** sender-address of answers: the URL of this endpoint. */
+  readonly address?: string;
+  /** Octets of a whole request body. Default 10 MiB and the control entity. */
+  readonly maxBodyBytes?: number;
+  /** Milliseconds for the body to arrive. Default 30 s. */
+  readonly bodyTimeout?: number;
+  /** Take notify URLs that point at loopback and private addresses. Default false. */
+  readonly allowPrivateNotify?: boolean;
+}
+
+/** A request handler of Express 4, Express 5 and plain node:http. */
+export type PapHttpHandler = (request: PapRequest, response: ServerResponse, next: (error?: unknown) => void) => void;
+
+const DEFAULT_MAX_BODY = 10 * 1024 * 1024 + PAP_LIMITS.bytes;
+const DEFAULT_BODY_TIMEOUT = 30_000;
+const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="PAP", charset="UTF-8"' };
+
+/**
+ * The PAP endpoint as `app.use('/pap', papRouter(...))` wants it: it answers at the path it is mounted on and leaves
+ * every path below to the app. A plain function, since a router inside a router costs more than reading the PAP.
+ */
+export function papRouter(dependencies: PapDependencies): PapHttpHandler {
+  const handler = papHandler(dependencies);
+  return (request, response, next) => {
+    const path = (request.url ?? '/').split('?', 1)[0];
+    if (path === '/' || path === '') handler(request, response, next);
+    else next();
+  };
+}
+
+/** The PAP endpoint for whatever path the request has. Every request is answered; `next` is never called. */
+export function papHandler(dependencies: PapDependencies): PapHttpHandler {
+  const endpoint = new PapEndpoint(dependencies);
+  return (request, response) => endpoint.handle(request, response);
+}
+
+class PapEndpoint {
+  readonly #o: PapDependencies;
+  readonly #sender: Sender;
+  readonly #guard: UrlGuard;
+  readonly #bodyLimits: { readonly maxBytes: number; readonly timeout: number };
+
+  constructor(dependencies: PapDependencies) {
+    const { name, address } = dependencies;
+    this.#o = dependencies;
+    this.#sender = { ...(name !== undefined && { name }), ...(address !== undefined && { address }) };
+    this.#guard = new UrlGuard({ allowPrivate: dependencies.allowPrivateNotify ?? false });
+    this.#bodyLimits = {
+      maxBytes: dependencies.maxBodyBytes ?? DEFAULT_MAX_BODY,
+      timeout: dependencies.bodyTimeout ?? DEFAULT_BODY_TIMEOUT,
+    };
+  }
+
+  handle(request: PapRequest, response: ServerResponse): void {
+    const receivedAt = this.#o.clock.now();
+    this.#serve(request, response, receivedAt).catch((error: unknown) => this.#refuse(request, response, error));
+  }
+
+  async #serve(request: PapRequest, response: ServerResponse, receivedAt: number): Promise<void> {
+    if (request.method !== 'POST') throw new HttpRefusal(405, 'PAP is POST only', { Allow: 'POST' });
+    const source = request.ip ?? request.socket.remoteAddress ?? '';
+    const checked = this.#o.auth.check(request.headers.authorization, source);
+    const account = admitted(checked instanceof Promise ? await checked : checked);
+    const contentType = request.headers['content-type'] ?? '';
+    const media = acceptable(parseMediaType(contentType), request.headers['content-encoding']);
+    const status = account.replyStatus ?? 202;
+    let body: Buffer;
+    try {
+      body = await readBody(request, this.#bodyLimits, this.#o.clock);
+    } catch (error) {
+      if (!(error instanceof PpgError)) throw error;
+      this.#report(error, account, undefined);
+      return send(response, status, refusalAnswer(error, undefined, undefined, receivedAt, this.#sender));
+    }
+    send(response, status, await this.#answer(body, contentType, media, account, receivedAt));
+  }
+
+  /** Reads the message, has it carried out and writes the answer; never rejects. */
+  async #answer(
+    body: Buffer,
+    contentType: string,
+    media: MediaType,
+    account: PiAccount,
+    receivedAt: number,
+  ): Promise<string> {
+    let document: PapDocument | undefined;
+    try {
+      const entities = media.type.startsWith('multipart/')
+        ? ordered(readMultipart(body, contentType).parts, media)
+        : [];
+      const [control, ...others] = entities;
+      const octets = control === undefined ? body : controlOctets(control, account.strict ?? false);
+      document = parsePapDocument(octets, charsetOf(control, media));
+      const message = readPapDocument(document, account.strict);
+      switch (message.message) {
+        case 'push-message':
+          return await this.#push(message, others, account, receivedAt);
+        case 'statusquery-message':
+          return await this.#status(message, account);
+        case 'cancel-message':
+          return cancelNotImplemented(message);
+        case 'ccq-message':
+          return capabilityQueryNotImplemented(message);
+        default:
+          throw new PpgError('PPG_E_PAP_DOCUMENT', `a gateway takes no ${message.message}`);
+      }
+    } catch (error) {
+      this.#report(error, account, document);
+      return refusalAnswer(error, document, body, this.#o.clock.now(), this.#sender);
+    }
+  }
+
+  async #push(
+    message: PushMessage,
+    entities: readonly MimePart[],
+    account: PiAccount,
+    receivedAt: number,
+  ): Promise<string> {
+    const submission = toSubmission(message, entities, {
+      initiator: account.name,
+      domain: this.#o.domain,
+      rawAddresses: account.rawAddresses ?? true,
+    });
+    if (submission.notifyUrl !== undefined) this.#guard.checkUrl(submission.notifyUrl);
+    const outcome = await this.#o.engine.submit(submission);
+    const now = this.#o.clock.now();
+    const notes =
+      submission.progressNotes && outcome.code === PAP.ACCEPTED ? progressNotes(receivedAt, now, outcome) : [];
+    return pushAnswer(message, outcome, now, this.#sender, notes);
+  }
+
+  async #status({ papVersion, pushId, addresses }: StatusQuery, account: PiAccount): Promise<string> {
+    const answer = await this.#o.engine.status(account.name, pushId, addresses);
+    const code = PAP.PUSH_ID_NOT_FOUND;
+    const unknown: StatusResult = { addresses: [], state: 'unknown', code, desc: describeCode(code) };
+    return writeStatusQueryResponse({ papVersion, pushId, results: answer?.results ?? [unknown] });
+  }
+
+  /** One line for the operator: who, which push, why. Never content, never credentials. */
+  #report(error: unknown, account: PiAccount, document: PapDocument | undefined): void {
+    const { code } = outcomeOf(error);
+    const fields = {
+      initiator: account.name,
+      pushId: document === undefined ? undefined : identify(document).pushId,
+      code: error instanceof PpgError ? error.code : undefined,
+      papCode: code,
+      cause: messageOf(error),
+    };
+    if (code === PAP.INTERNAL_ERROR) this.#o.log.error(fields, 'a PAP request failed');
+    else this.#o.log.warn(fields, 'a PAP request was refused');
+  }
+
+  /** The end of a request that HTTP itself refuses, or that met an error nobody foresaw. */
+  #refuse(request: PapRequest, response: ServerResponse, error: unknown): void {
+    const refusal =
+      error instanceof HttpRefusal ? error : new HttpRefusal(500, 'internal error', { Connection: 'close' });
+    const fields = { status: refusal.status, cause: messageOf(error), source: request.socket.remoteAddress };
+    if (refusal === error) this.#o.log.warn(fields, 'an HTTP request to the PAP endpoint was refused');
+    else this.#o.log.error(fields, 'a PAP request failed');
+    if (response.headersSent || response.destroyed) return;
+    response.writeHead(refusal.status, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      ...closing(request),
+      ...refusal.headers,
+    });
+    response.end(`${refusal.message}\n`);
+  }
+}
+
+/** A body that nobody will read and that is not small is not waited for. */
+function closing(request: PapRequest): Record<string, string> {
+  const length = request.headers['content-length'];
+  const small = length === undefined ? request.headers['transfer-encoding'] === undefined : Number(length) <= 65_536;
+  return small ? {} : { Connection: 'close' };
+}
+
+function admitted(result: AuthResult): PiAccount {
+  if (result.ok) return result.account;
+  switch (result.reason) {
+    case 'missing':
+    case 'malformed':
+    case 'wrong':
+      throw new HttpRefusal(401, 'credentials of a Push Initiator are needed', CHALLENGE);
+    case 'limited':
+      throw new HttpRefusal(429, 'too many failed log-ins', retryAfter(result.retryAfter));
+    case 'busy':
+      throw new HttpRefusal(503, 'too many log-ins at a time', retryAfter(result.retryAfter));
+  }
+}
+
+const retryAfter = (milliseconds: number): Record<string, string> => ({
+  'Retry-After': String(Math.max(1, Math.ceil(milliseconds / 1000))),
+});
+
+function acceptable(media: MediaType | undefined, encoding: string | undefined): MediaType {
+  const readable = media !== undefined && (media.type.startsWith('multipart/') || isXmlType(media.type));
+  if (!readable) throw new HttpRefusal(415, 'PAP comes as multipart/related or application/xml');
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new HttpRefusal(415, 'the body must not have a Content-Encoding');
+  }
+  return media;
+}
+
+/** The control entity first: the one that `start` names (RFC 2387 section 3.2), else the one that comes first. */
+function ordered(parts: readonly MimePart[], media: MediaType): readonly MimePart[] {
+  const start = media.parameters.get('start');
+  const root = start === undefined ? undefined : parts.find((part) => part.get('content-id') === start);
+  return root === undefined ? parts : [root, ...parts.filter((part) => part !== root)];
+}
+
+function controlOctets(control: MimePart, strict: boolean): Buffer {
+  const type = parseMediaType(control.get('content-type') ?? '')?.type;
+  if (strict && type !== 'application/xml') {
+    throw new PpgError('PPG_E_MULTIPART', 'the first part of a submission must be application/xml');
+  }
+  // Base64 and quoted-printable at most treble what they carry; more is not worth decoding.
+  if (control.body.length > 4 * PAP_LIMITS.bytes) {
+    throw new PpgError('PPG_E_PAP_TOO_LARGE', `the control entity passes the limit of ${PAP_LIMITS.bytes} octets`);
+  }
+  return decodedBody(control);
+}
+
+function charsetOf(control: MimePart | undefined, media: MediaType): string | undefined {
+  const type = control === undefined ? media : parseMediaType(control.get('content-type') ?? '');
+  return type?.parameters.get('charset');
+}
+
+function send(response: ServerResponse, status: number, xml: string): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, { 'Content-Type': PAP_CONTENT_TYPE, 'Content-Length': Buffer.byteLength(xml) });
+  response.end(xml);
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import type { Logger } from '../../../lib/base/log.ts';
 import { createDrachtioLeg, type DrachtioLegOptions } from '../../../lib/sip/drachtio-leg.ts';
-import type { RequestLike, ResponseLike, SipLeg } from '../../../lib/sip/leg.ts';
+import type { RequestLike, ResponseLike, SipHandler, SipLeg } from '../../../lib/sip/leg.ts';
 import type { SrfLike } from '../../../lib/sip/srf-like.ts';
 import { connectSrf } from '../../../lib/sip/srf-link.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -229,7 +229,7 @@ describe('drachtio leg', () => {
 
     function route(handler: (req: RequestLike, res: ResponseLike) => unknown): (...args: unknown[]) => unknown {
       const leg = make({ methods: ['MESSAGE', 'options'] });
-      leg.onRequest((one, two) => handler(one, two) as void);
+      leg.onRequest(handler as SipHandler);
       assert.deepEqual(
         srf.routes.map(({ method }) => method),
         ['message', 'options'],

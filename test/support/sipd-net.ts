@@ -1,0 +1,140 @@
+import { createRequire } from 'node:module';
+import { systemClock } from '../../lib/base/clock.ts';
+import type { Logger } from '../../lib/base/log.ts';
+import { silentLogger } from '../../lib/base/log.ts';
+import type { SipRequest } from '../../lib/codec/sip/message.ts';
+import { SipHeaders } from '../../lib/codec/sip/message.ts';
+import { respondTo } from '../../lib/codec/sip/respond-to.ts';
+import { createSipd, type Sipd } from '../../lib/embedded/sipd/sipd.ts';
+import type { HeaderField } from '../../lib/model/push.ts';
+import type { SrfLike, SrfPort } from '../../lib/sip/srf-like.ts';
+import { disconnectSrf } from '../../lib/sip/srf-link.ts';
+import { createSipStack } from '../../lib/stack/stack.ts';
+import type { Protocol, ServerTransaction, SipStack } from '../../lib/stack/types.ts';
+
+export const SECRET = 'cymru';
+
+/** An instance of the real drachtio-srf, and what else a test calls of it. */
+export type RealSrf = SrfLike &
+  Required<Pick<SrfPort, 'request' | 'use' | 'on' | 'connect' | 'disconnect'>> & {
+    once(event: string, listener: (...args: unknown[]) => void): unknown;
+  };
+
+const Srf = createRequire(import.meta.url)('drachtio-srf') as new () => RealSrf;
+
+export const newSrf = (): RealSrf => new Srf();
+
+const stackOn = (log: Logger = silentLogger): SipStack =>
+  createSipStack({
+    clock: systemClock,
+    log,
+    listen: [
+      { protocol: 'udp', host: '127.0.0.1', port: 0 },
+      { protocol: 'tcp', host: '127.0.0.1', port: 0 },
+    ],
+  });
+
+/** A device or another server on the network: a stack whose requests are answered by a function. */
+export class Peer {
+  readonly stack: SipStack = stackOn();
+  readonly requests: SipRequest[] = [];
+  /** Answers 200 unless a test says otherwise. */
+  onRequest: (transaction: ServerTransaction) => void = (transaction) =>
+    transaction.respond(respondTo(transaction.request, 200));
+
+  async start(): Promise<this> {
+    this.stack.onRequest((transaction) => {
+      this.requests.push(transaction.request);
+      this.onRequest(transaction);
+    });
+    await this.stack.start();
+    return this;
+  }
+
+  port(protocol: Protocol): number {
+    return this.stack.listening.find((point) => point.protocol === protocol)?.port ?? 0;
+  }
+
+  uri(protocol: Protocol = 'udp', user = 'bob'): string {
+    return `sip:${user}@127.0.0.1:${this.port(protocol)}${protocol === 'tcp' ? ';transport=tcp' : ''}`;
+  }
+
+  /** Sends a request and waits for its final status; 0 when there is none. */
+  send(
+    method: string,
+    to: { protocol: Protocol; port: number },
+    more: readonly HeaderField[] = [],
+    body: Buffer = Buffer.alloc(0),
+  ): Promise<{ status: number; headers: SipHeaders; body: Buffer }> {
+    const uri = `sip:gateway@127.0.0.1:${to.port}`;
+    const headers = new SipHeaders([
+      { name: 'Max-Forwards', value: '70' },
+      { name: 'From', value: '<sip:bob@example.com>;tag=b' },
+      { name: 'To', value: '<sip:gateway@example.com>' },
+      { name: 'Call-ID', value: `call-${Math.random()}` },
+      { name: 'CSeq', value: `1 ${method}` },
+      ...more,
+    ]);
+    return new Promise((resolve) => {
+      this.stack.request(
+        { kind: 'request', method, uri, headers, body },
+        { ...to, host: '127.0.0.1' },
+        {
+          onResponse: (response) => response.status >= 200 && resolve(response),
+          onFailure: () => resolve({ status: 0, headers: new SipHeaders(), body: Buffer.alloc(0) }),
+        },
+      );
+    });
+  }
+}
+
+/** A sipd on loopback ports of the system's choice, with its stack, a peer, and the Srfs that a test made. */
+export class SipdNet {
+  readonly stack: SipStack = stackOn();
+  readonly peer: Peer = new Peer();
+  readonly srfs: SrfLike[] = [];
+  sipd: Sipd = this.#newSipd(0);
+  appPort = 0;
+
+  async start(): Promise<this> {
+    await this.stack.start();
+    await this.sipd.start();
+    this.appPort = this.sipd.port;
+    await this.peer.start();
+    return this;
+  }
+
+  #newSipd(port: number): Sipd {
+    return createSipd({ clock: systemClock, stack: this.stack, secret: SECRET, port });
+  }
+
+  sipPort(protocol: Protocol): number {
+    return this.stack.listening.find((point) => point.protocol === protocol)?.port ?? 0;
+  }
+
+  /** sipd goes away; `sipdUp` brings another to the same port. */
+  sipdDown(): Promise<void> {
+    return this.sipd.stop();
+  }
+
+  async sipdUp(): Promise<void> {
+    this.sipd = this.#newSipd(this.appPort);
+    await this.sipd.start();
+  }
+
+  srf(): RealSrf {
+    const srf = newSrf();
+    this.srfs.push(srf);
+    return srf;
+  }
+
+  connectOptions(secret: string = SECRET): { host: string; port: number; secret: string } {
+    return { host: '127.0.0.1', port: this.appPort, secret };
+  }
+
+  async stop(): Promise<void> {
+    for (const srf of this.srfs) disconnectSrf(srf);
+    await this.sipd.stop();
+    await Promise.all([this.stack.stop(), this.peer.stack.stop()]);
+  }
+}

@@ -1,15 +1,14 @@
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { formatHostPort, type HostPort } from '../codec/sip/host.ts';
+import { formatHostPort, type HostPort, parseHostPort } from '../codec/sip/host.ts';
 import { DEFAULT_SIP_PORT } from './inbound.ts';
 import type { Hop, ListenPoint } from './types.ts';
 
-/** What the stack writes as sent-by instead of its bound address, for hosts behind NAT or with a name. */
-export interface AdvertisedAddress {
-  readonly host: string;
-  /** Default: the bound port of each listen point. */
-  readonly port?: number;
-}
+/**
+ * What the stack writes as sent-by instead of its bound address, for hosts behind NAT or with a name; as text `host` or
+ * `host:port`. Without a port it is the bound one of each listen point.
+ */
+export type AdvertisedAddress = HostPort | string;
 
 /** The host that a peer can answer to: a wildcard stands for the first outward address of its family. */
 export function reachableHost(host: string): string {
@@ -31,13 +30,13 @@ function pointFor(points: readonly ListenPoint[], hop: Hop): ListenPoint | undef
 /** Makes Vias for requests; sent-by is worked out once for each kind of hop. */
 export class ViaMaker {
   readonly #points: readonly ListenPoint[];
-  readonly #advertised: AdvertisedAddress | undefined;
+  readonly #advertised: HostPort | undefined;
   readonly #prefixes = new Map<string, string>();
   readonly #own: ReadonlySet<string>;
 
   constructor(points: readonly ListenPoint[], advertised: AdvertisedAddress | undefined) {
     this.#points = points;
-    this.#advertised = advertised;
+    this.#advertised = typeof advertised === 'string' ? parseHostPort(advertised) : advertised;
     this.#own = new Set(points.map((point) => sentByKey(this.#sentBy(point))));
   }
 

@@ -76,9 +76,8 @@ class Stack implements SipStack, TransportListener, ClientEnvironment, ServerEnv
     this.#advertised = options.sentBy;
     const limits = { ...DEFAULT_SIP_LIMITS, ...options.limits };
     const tcp = { ...DEFAULT_TCP, ...options.tcp };
-    this.#transports = new Transports(listen, this, limits, tcp, clock, (error) =>
-      this.#report(error, 'a socket failed'),
-    );
+    const onError = (error: Error): void => this.#report(error, 'a socket failed');
+    this.#transports = new Transports({ points: listen, listener: this, limits, tcp, clock, onError });
   }
 
   get listening(): readonly ListenPoint[] {

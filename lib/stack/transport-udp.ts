@@ -37,11 +37,8 @@ export class UdpTransport implements Endpoint {
     this.#socket.on('error', onError);
   }
 
-  get local(): ListenPoint {
-    return this.#local;
-  }
-
-  listen(): Promise<void> {
+  /** Binds; answers the point with its real port. */
+  listen(): Promise<ListenPoint> {
     return new Promise((resolve, reject) => {
       this.#socket.once('error', reject);
       this.#socket.bind({ port: this.#point.port, address: this.#point.host }, () => {
@@ -49,7 +46,7 @@ export class UdpTransport implements Endpoint {
         this.#local = { protocol: 'udp', host: this.#point.host, port: this.#socket.address().port };
         this.#enlargeBuffers();
         this.#open = true;
-        resolve();
+        resolve(this.#local);
       });
     });
   }

@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
-import { PpgError } from '../base/errors.ts';
+import { messageOf, PpgError } from '../base/errors.ts';
 import type { SipLimits } from '../codec/sip/limits.ts';
 import { Resolver } from './resolver.ts';
 import type { Sender, TransportListener } from './transport.ts';
@@ -8,28 +8,26 @@ import { type TcpOptions, TcpTransport } from './transport-tcp.ts';
 import { UdpTransport } from './transport-udp.ts';
 import type { Hop, ListenPoint } from './types.ts';
 
-/** All sockets of a stack: chooses by hop, finds addresses of names. */
+export interface TransportsOptions {
+  readonly points: readonly ListenPoint[];
+  readonly listener: TransportListener;
+  readonly limits: SipLimits;
+  readonly tcp: TcpOptions;
+  readonly clock: Clock;
+  readonly onError: (error: Error) => void;
+}
+
+/** All sockets of a stack: chooses by hop, finds addresses of names. Can be started again after it was closed. */
 export class Transports {
-  readonly #points: readonly ListenPoint[];
-  readonly #udp: UdpTransport[];
-  readonly #tcp: TcpTransport;
+  readonly #options: TransportsOptions;
   readonly #resolver: Resolver;
+  #udp: UdpTransport[] = [];
+  #tcp: TcpTransport | undefined;
   #listening: ListenPoint[] = [];
 
-  constructor(
-    points: readonly ListenPoint[],
-    listener: TransportListener,
-    limits: SipLimits,
-    tcp: TcpOptions,
-    clock: Clock,
-    onError: (error: Error) => void,
-  ) {
-    this.#points = points;
-    this.#udp = points
-      .filter(({ protocol }) => protocol === 'udp')
-      .map((point) => new UdpTransport(point, listener, limits, onError));
-    this.#tcp = new TcpTransport(listener, limits, tcp, clock, onError);
-    this.#resolver = new Resolver(clock, () => familyOf(points));
+  constructor(options: TransportsOptions) {
+    this.#options = options;
+    this.#resolver = new Resolver(options.clock, () => familyOf(options.points));
   }
 
   /** What is bound, in the order of the listen points. */
@@ -38,28 +36,42 @@ export class Transports {
   }
 
   get connections(): number {
-    return this.#tcp.connections;
+    return this.#tcp?.connections ?? 0;
   }
 
   /** Binds every point, or none: rejects with PPG_E_SIP_TRANSPORT. */
   async start(): Promise<void> {
-    const udp = this.#udp.values();
+    if (this.#tcp !== undefined) throw new PpgError('PPG_E_STATE', 'the SIP stack is running already');
+    const { points, listener, limits, clock, onError } = this.#options;
+    const tcp = new TcpTransport(listener, limits, this.#options.tcp, clock, onError);
+    this.#tcp = tcp;
     const bound: ListenPoint[] = [];
-    for (const point of this.#points) {
+    for (const point of points) {
       try {
-        bound.push(point.protocol === 'tcp' ? await this.#tcp.listen(point) : await listenUdp(udp.next().value));
+        bound.push(point.protocol === 'tcp' ? await tcp.listen(point) : await this.#listenUdp(point));
       } catch (cause) {
         await this.close();
         const where = `${point.protocol} ${point.host}:${point.port}`;
-        throw new PpgError('PPG_E_SIP_TRANSPORT', `cannot listen on ${where}`, { cause });
+        throw new PpgError('PPG_E_SIP_TRANSPORT', `cannot listen on ${where}: ${messageOf(cause)}`, { cause });
       }
     }
     this.#listening = bound;
   }
 
+  #listenUdp(point: ListenPoint): Promise<ListenPoint> {
+    const { listener, limits, onError } = this.#options;
+    const transport = new UdpTransport(point, listener, limits, onError);
+    this.#udp.push(transport);
+    return transport.listen();
+  }
+
   async close(): Promise<void> {
+    const udp = this.#udp;
+    const tcp = this.#tcp;
     this.#listening = [];
-    await Promise.all([...this.#udp.map((transport) => transport.close()), this.#tcp.close()]);
+    this.#udp = [];
+    this.#tcp = undefined;
+    await Promise.all([...udp.map((transport) => transport.close()), tcp?.close()]);
   }
 
   /** Sends to a hop; the outcome comes to `sender`, never before this returns for a name that must be looked up. */
@@ -79,7 +91,8 @@ export class Transports {
 
   #sendTo(address: string, octets: Buffer, hop: Hop, sender: Sender | undefined): void {
     if (hop.protocol === 'tcp') {
-      this.#tcp.send(octets, address, hop.port, sender);
+      if (this.#tcp === undefined) sender?.onSendError(new Error('the transports are closed'));
+      else this.#tcp.send(octets, address, hop.port, sender);
       return;
     }
     const family = isIPv6(address) ? 6 : 4;
@@ -87,12 +100,6 @@ export class Transports {
     if (socket === undefined) sender?.onSendError(new Error(`no UDP socket for ${address}`));
     else socket.send(octets, address, hop.port, sender);
   }
-}
-
-async function listenUdp(transport: UdpTransport | undefined): Promise<ListenPoint> {
-  if (transport === undefined) throw new Error('no UDP transport for this listen point');
-  await transport.listen();
-  return transport.local;
 }
 
 function familyOf(points: readonly ListenPoint[]): 0 | 4 | 6 {

@@ -98,16 +98,15 @@ interface RunningCore {
 }
 
 async function startCore(
-  options: Partial<CoreOptions> & { port?: number; t1?: number; records?: Map<string, BindingRecord> } = {},
+  options: Partial<CoreOptions> & { port?: number; records?: Map<string, BindingRecord> } = {},
 ): Promise<RunningCore> {
-  const { port = 0, t1, records = new Map(), ...rest } = options;
+  const { port = 0, records = new Map(), ...rest } = options;
   const stack = createSipStack({
     clock: systemClock,
     listen: [
       { ...udp, port },
       { ...tcp, port },
     ],
-    ...(t1 !== undefined && { timers: { t1 } }),
   });
   const core = createCore({
     clock: systemClock,
@@ -276,7 +275,6 @@ describe('embedded core', () => {
       const gateway = await element();
       for (const realm of ['one', 'two']) {
         const device = await element();
-        device.answer = ({ request, respond }) => void [request, respond];
         device.answer = (transaction) =>
           transaction.respond(
             respondTo(transaction.request, 401, {
@@ -303,8 +301,7 @@ describe('embedded core', () => {
     });
 
     it('devices that all stay silent come back as 408', async () => {
-      // The core gives up after 64 * 5 ms, the gateway would wait 32 s.
-      const core = await startCore({ t1: 5 });
+      const core = await startCore({ answerTimeout: 50 });
       const gateway = await element();
       await phone(core, 'alice', { answers: 'silent' });
       await phone(core, 'alice', { answers: 'silent' });
@@ -523,9 +520,9 @@ describe('embedded core', () => {
     it('a core that starts tells of everyone who is registered', async () => {
       const records = new Map<string, BindingRecord>();
       const first = await startCore({ records });
-      await phone(first, 'alice');
-      await phone(first, 'bob', { transport: 'tcp' });
+      const phones = [await phone(first, 'alice'), await phone(first, 'bob', { transport: 'tcp' })];
       await first.core.stop();
+      for (const one of phones) await one.vanish();
       const server = await element();
       await startCore({ records, applicationServers: [`sip:${LOCAL}:${portOf(server.stack)}`] });
       const told = await server.got(2);

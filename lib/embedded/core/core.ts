@@ -50,7 +50,14 @@ export function createCore(options: CoreOptions): Core {
     defaultExpires: options.defaultExpires ?? 3600,
     limits,
   });
-  const proxy = new StatefulProxy({ stack, bindings, domain, limits });
+  const proxy = new StatefulProxy({
+    clock,
+    stack,
+    bindings,
+    domain,
+    limits,
+    answerTimeout: options.answerTimeout ?? 30_000,
+  });
   const from = (): string => options.address ?? addressOf(stack.listening);
   const stateOf = (aor: string) =>
     stateNotices(bindings.of(aor), (request) => registrar.answer(request, aor), clock.now());
@@ -102,6 +109,7 @@ export function createCore(options: CoreOptions): Core {
     },
     async stop() {
       for (const one of told) one.stop();
+      proxy.stop();
       await stack.stop();
       await bindings.close();
     },

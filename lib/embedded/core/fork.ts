@@ -23,7 +23,9 @@ export interface ForkOptions {
   readonly branches: readonly Branch[];
   /** All at once, or one after the other until one takes it. */
   readonly parallel: boolean;
-  readonly onDone: () => void;
+  /** Clock time by which it is answered. */
+  readonly deadline: number;
+  readonly onDone: (fork: Fork) => void;
 }
 
 /**
@@ -58,9 +60,20 @@ export class Fork {
     this.#waiting = [...options.branches];
   }
 
+  get deadline(): number {
+    return this.#options.deadline;
+  }
+
   start(): void {
     if (this.#options.parallel) for (const branch of this.#waiting.splice(0)) this.#send(branch, 0);
     else this.#sendNext();
+  }
+
+  /** The deadline has come: devices that have not answered count as 408. */
+  expire(): void {
+    this.#waiting.length = 0;
+    this.#open = 0;
+    this.#consider(respondTo(this.#options.transaction.request, 408), rankOf(408) + LOCAL);
   }
 
   #sendNext(): void {
@@ -124,7 +137,7 @@ export class Fork {
     if (this.#finished) return;
     this.#finished = true;
     this.#options.transaction.respond(response);
-    this.#options.onDone();
+    this.#options.onDone(this);
   }
 }
 

@@ -30,6 +30,11 @@ export interface CoreOptions {
   readonly minExpires?: number;
   /** Registration time when none is asked for, seconds (default 3600). */
   readonly defaultExpires?: number;
+  /**
+   * Milliseconds after which devices that do not answer count as 408 (default 30,000). It is shorter than timer F, as in
+   * cores that are deployed: RFC 4320 section 4.2 would have no 408 at all, and leave the sender to its own timer.
+   */
+  readonly answerTimeout?: number;
   readonly limits?: Partial<CoreLimits>;
 }
 

@@ -1,3 +1,4 @@
+import type { Clock, TimerHandle } from '../../base/clock.ts';
 import { splitList } from '../../codec/sip/list.ts';
 import { canonicalName, SipHeaders, type SipRequest, type SipResponse } from '../../codec/sip/message.ts';
 import { parseNameAddr } from '../../codec/sip/name-addr.ts';
@@ -13,10 +14,13 @@ import type { CoreLimits } from './options.ts';
 import type { Domain } from './routes.ts';
 
 export interface ProxyOptions {
+  readonly clock: Clock;
   readonly stack: SipStack;
   readonly bindings: Bindings;
   readonly domain: Domain;
   readonly limits: CoreLimits;
+  /** Milliseconds until devices that do not answer count as 408. */
+  readonly answerTimeout: number;
 }
 
 type Plan = Pick<ForkOptions, 'headers' | 'branches' | 'parallel'>;
@@ -26,15 +30,24 @@ const MAX_FORWARDS = 70;
 
 /** The stateful proxy of RFC 3261 section 16 for requests that no dialog and no media follows. */
 export class StatefulProxy {
+  readonly #clock: Clock;
   readonly #stack: SipStack;
+  readonly #answerTimeout: number;
   readonly #bindings: Bindings;
   readonly #domain: Domain;
   readonly #limits: CoreLimits;
   readonly #preferences = new CallerPreferencesReader();
-  #open = 0;
+  /** In the order they came. */
+  readonly #forks = new Set<Fork>();
+  readonly #onDone = (fork: Fork): void => {
+    this.#forks.delete(fork);
+  };
+  #timer: TimerHandle | undefined;
 
   constructor(options: ProxyOptions) {
+    this.#clock = options.clock;
     this.#stack = options.stack;
+    this.#answerTimeout = options.answerTimeout;
     this.#bindings = options.bindings;
     this.#domain = options.domain;
     this.#limits = options.limits;
@@ -47,11 +60,33 @@ export class StatefulProxy {
       transaction.respond(plan);
       return;
     }
-    this.#open++;
-    const onDone = (): void => {
-      this.#open--;
-    };
-    new Fork({ stack: this.#stack, transaction, ...plan, onDone }).start();
+    const deadline = this.#clock.now() + this.#answerTimeout;
+    const fork = new Fork({ stack: this.#stack, transaction, ...plan, deadline, onDone: this.#onDone });
+    this.#forks.add(fork);
+    if (this.#timer === undefined) this.#watch(this.#answerTimeout);
+    fork.start();
+  }
+
+  /** Forgets what is open; the stack that ends has told its peers nothing. */
+  stop(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#forks.clear();
+  }
+
+  /** One timer for all: requests are answered or expire in the order they came. */
+  #watch(delay: number): void {
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      const now = this.#clock.now();
+      for (const fork of this.#forks) {
+        if (fork.deadline > now) {
+          this.#watch(fork.deadline - now);
+          return;
+        }
+        fork.expire();
+      }
+    }, delay);
   }
 
   /** Where the request goes, or the response that ends it here. */
@@ -62,7 +97,7 @@ export class StatefulProxy {
     if (forwards === 0 || hopsOf(request.headers) > this.#limits.hops) return refuse(483);
     const required = request.headers.get('Proxy-Require');
     if (required !== undefined) return refuse(420, { name: 'Unsupported', value: required });
-    if (this.#open >= this.#limits.openRequests) return refuse(503, { name: 'Retry-After', value: '1' });
+    if (this.#forks.size >= this.#limits.openRequests) return refuse(503, { name: 'Retry-After', value: '1' });
 
     const headers = this.#headers(request.headers, forwards - 1);
     const destination = this.#domain.destination(request.uri);

@@ -73,6 +73,8 @@ export function createRegisterHandler(options: RegisterHandlerOptions): SipHandl
     const ours = guarded(() => trusts(req.source_address) && own.isServer(req.uri) && isThirdParty(req, domain));
     if (ours === true) {
       guarded(() => takeThirdParty(req, res));
+      // drachtio-server keeps a request that nobody answers for 64 s
+      if (res.finalResponseSent === false) answer(req, res, log, 500);
       return;
     }
     if (registrations.covers) guarded(() => watch(req, res));

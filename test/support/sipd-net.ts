@@ -1,7 +1,5 @@
 import { createRequire } from 'node:module';
 import { systemClock } from '../../lib/base/clock.ts';
-import type { Logger } from '../../lib/base/log.ts';
-import { silentLogger } from '../../lib/base/log.ts';
 import type { SipRequest } from '../../lib/codec/sip/message.ts';
 import { SipHeaders } from '../../lib/codec/sip/message.ts';
 import { respondTo } from '../../lib/codec/sip/respond-to.ts';
@@ -10,6 +8,7 @@ import type { HeaderField } from '../../lib/model/push.ts';
 import type { SrfLike, SrfPort } from '../../lib/sip/srf-like.ts';
 import { disconnectSrf } from '../../lib/sip/srf-link.ts';
 import { createSipStack } from '../../lib/stack/stack.ts';
+import type { TimerValues } from '../../lib/stack/timers.ts';
 import type { Protocol, ServerTransaction, SipStack } from '../../lib/stack/types.ts';
 
 export const SECRET = 'cymru';
@@ -24,10 +23,10 @@ const Srf = createRequire(import.meta.url)('drachtio-srf') as new () => RealSrf;
 
 export const newSrf = (): RealSrf => new Srf();
 
-const stackOn = (log: Logger = silentLogger): SipStack =>
+const newStack = (timers: Partial<TimerValues> = {}): SipStack =>
   createSipStack({
     clock: systemClock,
-    log,
+    timers,
     listen: [
       { protocol: 'udp', host: '127.0.0.1', port: 0 },
       { protocol: 'tcp', host: '127.0.0.1', port: 0 },
@@ -36,7 +35,7 @@ const stackOn = (log: Logger = silentLogger): SipStack =>
 
 /** A device or another server on the network: a stack whose requests are answered by a function. */
 export class Peer {
-  readonly stack: SipStack = stackOn();
+  readonly stack: SipStack = newStack();
   readonly requests: SipRequest[] = [];
   /** Answers 200 unless a test says otherwise. */
   onRequest: (transaction: ServerTransaction) => void = (transaction) =>
@@ -90,11 +89,17 @@ export class Peer {
 
 /** A sipd on loopback ports of the system's choice, with its stack, a peer, and the Srfs that a test made. */
 export class SipdNet {
-  readonly stack: SipStack = stackOn();
+  readonly stack: SipStack;
   readonly peer: Peer = new Peer();
   readonly srfs: SrfLike[] = [];
-  sipd: Sipd = this.#newSipd(0);
+  sipd: Sipd;
   appPort = 0;
+
+  /** `timers` shortens those of sipd's SIP side. */
+  constructor(timers: Partial<TimerValues> = {}) {
+    this.stack = newStack(timers);
+    this.sipd = this.#newSipd(0);
+  }
 
   async start(): Promise<this> {
     await this.stack.start();

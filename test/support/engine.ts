@@ -6,6 +6,7 @@ import type { EngineEvents } from '../../lib/engine/events.ts';
 import { DEFAULT_HOP_PACE } from '../../lib/engine/hop-pace.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits } from '../../lib/engine/limits.ts';
 import { DEFAULT_NOTIFY, type PostResult } from '../../lib/engine/notifier.ts';
+import type { Gate } from '../../lib/engine/subscribers.ts';
 import type { DeliveryResult, Notification } from '../../lib/model/delivery.ts';
 import type { Registration } from '../../lib/model/device.ts';
 import { createMemoryStore } from '../../lib/store/memory.ts';
@@ -45,19 +46,30 @@ export class FakeBearer implements Bearer {
   }
 }
 
+/** A way out that the test opens and closes. */
+class FakeGate implements Gate {
+  ready = true;
+  readonly #listeners: (() => void)[] = [];
+
+  onReady(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  set(ready: boolean): void {
+    this.ready = ready;
+    if (ready) for (const listener of this.#listeners) listener();
+  }
+}
+
 /** An engine with everything around it under the test's control. */
 export class EngineBench {
   readonly clock: FakeClock;
-  readonly bearer = new FakeBearer();
+  readonly bearer: FakeBearer = new FakeBearer();
   readonly posted: Notification[] = [];
   readonly states: EngineEvents['state'][] = [];
-  readonly registrations = new Map<string, Registration>();
-  readonly gate = {
-    ready: true,
-    listeners: [] as (() => void)[],
-    onReady: (listener: () => void): void => void this.gate.listeners.push(listener),
-  };
-  readonly events = new Events<EngineEvents>((error) => {
+  readonly registrations: Map<string, Registration> = new Map();
+  readonly gate: FakeGate = new FakeGate();
+  readonly events: Events<EngineEvents> = new Events((error) => {
     throw error;
   });
   readonly engine: Engine;
@@ -97,11 +109,6 @@ export class EngineBench {
       random: () => 0.5,
     });
     this.events.on('state', (state) => this.states.push(state));
-  }
-
-  openGate(open: boolean): void {
-    this.gate.ready = open;
-    if (open) for (const listener of this.gate.listeners) listener();
   }
 }
 

@@ -96,7 +96,7 @@ const BY_STATUS: Readonly<Record<number, Reading>> = {
   415: contentRefused,
   420: failed,
   421: failed,
-  430: offline, // flow failed: the edge lost the way to the device (RFC 5626 section 11.5)
+  430: offline, // flow failed: the edge lost the way to the device (RFC 5626)
   480: offline,
   482: merged,
   486: busy,

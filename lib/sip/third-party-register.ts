@@ -30,10 +30,9 @@ const HEAD_LIMITS = { startLine: 4096, headerCount: 128, headerBytes: 32 * 1024,
 /** What the messages in the body told. */
 interface Told {
   readonly register: RegisterContacts;
-  /** Lifetime that the UE asked for by Expires, seconds. */
+  /** Lifetime that the first REGISTER asked for by Expires, seconds. */
   readonly asked: number | undefined;
   readonly answer: RegisterContacts;
-  readonly answerExpires: number | undefined;
   /** P-Associated-URI of the 200: the implicit registration set (RFC 7315 section 4.1). */
   readonly identities: readonly string[];
 }
@@ -60,13 +59,9 @@ export function readThirdPartyRegister(
   const removed: string[] = [];
   for (const contact of named.contacts) {
     const granted = told.answer.contacts.find((answered) => isSameContact(answered, contact));
-    const seconds =
-      expires === 0
-        ? 0
-        : (granted?.expires ??
-          told.answerExpires ??
-          // Without the registrar's word the S-CSCF's Expires bounds what the UE asked for.
-          Math.min(contact.expires ?? told.asked ?? expires, expires));
+    const wished = expires === 0 ? 0 : (contact.expires ?? expires);
+    // Without the registrar's word the S-CSCF's Expires bounds what the UE asked for.
+    const seconds = wished === 0 ? 0 : (granted?.expires ?? Math.min(wished, expires));
     if (seconds === 0) removed.push(...namesOf(contact));
     else devices.push(deviceOf(contact, context.now + seconds * 1000, granted));
   }
@@ -97,13 +92,21 @@ function readBody(request: Pick<RequestLike, 'get' | 'body' | 'rawBody'>): Told 
     if (start.kind === 'request' && start.method === 'REGISTER') registers.push(headers);
     if (start.kind === 'response' && start.status === 200) answers.push(headers);
   }
+  const asked = registers.map(contactsOf);
   return {
-    register: readContacts(registers.flatMap((headers) => headers.all('Contact'))),
+    register: { contacts: asked.flatMap(({ contacts }) => contacts), star: asked.some(({ star }) => star) },
     asked: readSeconds(registers[0]?.get('Expires')),
-    answer: readContacts(answers.flatMap((headers) => headers.all('Contact'))),
-    answerExpires: readSeconds(answers[0]?.get('Expires')),
+    answer: { contacts: answers.flatMap((headers) => contactsOf(headers).contacts), star: false },
     identities: answers.flatMap((headers) => headers.all('P-Associated-URI')).flatMap(elements),
   };
+}
+
+/** The contacts of a message, each with the lifetime that it or the message names. */
+function contactsOf(headers: SipHeaders): RegisterContacts {
+  const { contacts, star } = readContacts(headers.all('Contact'));
+  const expires = readSeconds(headers.get('Expires'));
+  if (expires === undefined) return { contacts, star };
+  return { contacts: contacts.map((contact) => ({ expires, ...contact })), star };
 }
 
 function elements(value: string): string[] {

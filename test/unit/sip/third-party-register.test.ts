@@ -153,6 +153,25 @@ describe('third-party REGISTER', () => {
     assert.ok(update.removed.includes(INSTANCE));
   });
 
+  it('a UE that leaves has left, though its 200 names the lifetime of others', () => {
+    const leaving = REGISTER.replace(';expires=600000', '').replace('Content-Length', 'Expires: 0\r\nContent-Length');
+    const answer = ANSWER.replace(/Contact: .*/, 'Contact: <sip:alice@10.0.0.6>;expires=99\r\nExpires: 3600');
+    const body = multipart(['message/sip', leaving], ['message/sip', answer]);
+    const update = readWell(body, 'multipart/mixed;boundary=b1');
+    assert.deepEqual(update.devices, []);
+    assert.ok(update.removed.includes(INSTANCE));
+  });
+
+  it('several REGISTERs in one body have each their own lifetime', () => {
+    const one = REGISTER.replace(';expires=600000', '').replace('Content-Length', 'Expires: 60\r\nContent-Length');
+    const other = REGISTER.replace(/Contact: .*/, 'Contact: <sip:alice@10.0.0.6>\r\nExpires: 90');
+    const body = multipart(['message/sip', one], ['message/sip', other]);
+    assert.deepEqual(
+      readWell(body, 'multipart/mixed;boundary=b1').devices.map(({ expiresAt }) => expiresAt - NOW),
+      [60_000, 90_000],
+    );
+  });
+
   it('Contact: * says that every device left', () => {
     const body = REGISTER.replace(/Contact: .*/, 'Contact: *\r\nExpires: 0');
     assert.equal(readWell(body, 'message/sip', { Expires: '0' }).kind, 'deregistered');

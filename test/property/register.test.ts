@@ -27,13 +27,26 @@ const piece = fc.constantFrom(
   ...['--b', '--b--', 'Content-Type: message/sip', 'Expires: 7', 'pub-gruu="sip:x"', 'P-Associated-URI: <tel:+1>', 'x'],
 );
 const text = fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join(''));
-/** Half of them begin well, so that what follows is read at all. */
-const message = fc
+/** Contacts that are mostly sound, so that devices come out, with now and then a piece that is not. */
+const contact = fc
   .tuple(
-    fc.constantFrom('', 'REGISTER sip:a SIP/2.0\r\nContact: <sip:a@b>;', '--b\r\nContent-Type: message/sip\r\n\r\n'),
-    text,
+    fc.constantFrom('<sip:a@b>', '<sip:c@d;transport=tcp>', 'sip:e@f', '<sips:g@h>', '<mailto:x@y>'),
+    fc.array(
+      fc.constantFrom(
+        ...['expires=0', 'expires=99', 'expires=x', '+sip.instance="<urn:x>"', '+sip.instance="<urn:y>"', 'audio'],
+        ...['+g.oma.pusheventapp="a,b"', '+g.oma.pusheventapp', 'pub-gruu="sip:x@y;gr"', 'reg-id=1', '"'],
+      ),
+      { maxLength: 4 },
+    ),
   )
-  .map((parts) => parts.join(''));
+  .map(([uri, params]) => [uri, ...params].join(';'));
+const contacts = fc.array(contact, { maxLength: 4 }).map((list) => list.join(','));
+const register = contacts.map((list) => `REGISTER sip:a SIP/2.0\r\nContact: ${list}\r\n\r\n`);
+const message = fc.oneof(
+  register,
+  text,
+  fc.tuple(register, text).map((parts) => parts.join('')),
+);
 const type = fc.constantFrom(
   'message/sip',
   'multipart/mixed;boundary=b',
@@ -45,23 +58,34 @@ const type = fc.constantFrom(
 describe('whatever a REGISTER says', () => {
   it('a reader answers, and what it answers makes a sound registration', () => {
     fc.assert(
-      fc.property(message, type, text, fc.constantFrom('0', '60', 'x'), (body, contentType, contact, expires) => {
-        const headers = { To: '<sip:u@example.com>', Expires: expires, Contact: contact, 'Content-Type': contentType };
-        const request = fakeRequest({ headers, body });
-        for (const update of [
-          readThirdPartyRegister(request, CONTEXT),
-          readObservedRegister(request, { get: () => body }, CONTEXT),
-        ]) {
-          if (update === undefined) continue;
-          const registration = mergeRegistration(undefined, update, 'sip:u@example.com', CONTEXT.now);
-          const ids = registration.devices.map(({ id }) => id);
-          assert.equal(new Set(ids).size, ids.length, 'one device for each id');
-          assert.ok(registration.devices.every(({ expiresAt }) => expiresAt > CONTEXT.now));
-          assert.ok(registration.registered || registration.devices.length === 0);
-          assert.ok(living(registration, CONTEXT.now) !== undefined);
-          assert.doesNotMatch(ids.join(''), /[\r\n\0<>]/);
-        }
-      }),
+      fc.property(
+        message,
+        type,
+        fc.oneof(contacts, text),
+        fc.constantFrom('0', '60', 'x'),
+        (body, contentType, contact, expires) => {
+          const headers = {
+            To: '<sip:u@example.com>',
+            Expires: expires,
+            Contact: contact,
+            'Content-Type': contentType,
+          };
+          const request = fakeRequest({ headers, body });
+          for (const update of [
+            readThirdPartyRegister(request, CONTEXT),
+            readObservedRegister(request, { get: () => body }, CONTEXT),
+          ]) {
+            if (update === undefined) continue;
+            const registration = mergeRegistration(undefined, update, 'sip:u@example.com', CONTEXT.now);
+            const ids = registration.devices.map(({ id }) => id);
+            assert.equal(new Set(ids).size, ids.length, 'one device for each id');
+            assert.ok(registration.devices.every(({ expiresAt }) => expiresAt > CONTEXT.now));
+            assert.ok(registration.registered || registration.devices.length === 0);
+            assert.ok(living(registration, CONTEXT.now) !== undefined);
+            assert.doesNotMatch(ids.join(''), /[\r\n\0<>]/);
+          }
+        },
+      ),
       { numRuns: 2000 },
     );
   });

@@ -35,6 +35,7 @@ export interface Candidate {
 /** Elements of Accept-Contact and of Reject-Contact that are read; a request with more has said enough. */
 const MAX_PREDICATES = 16;
 const MAX_CACHED = 512;
+const MAX_CACHED_LENGTH = 512;
 
 const NONE: CallerPreferences = { accept: [], reject: [] };
 const FORK_PARALLEL: Disposition = { fork: true, parallel: true };
@@ -63,6 +64,7 @@ function remembered<T>(cache: Map<string, T>, text: string, read: (text: string)
   const known = cache.get(text);
   if (known !== undefined) return known;
   const made = read(text);
+  if (text.length > MAX_CACHED_LENGTH) return made;
   if (cache.size >= MAX_CACHED) cache.clear();
   cache.set(text, made);
   return made;

@@ -77,13 +77,12 @@ export function createCore(options: CoreOptions): Core {
     }
     const before = bindings.of(user).length;
     const { response, changed } = registrar.register(transaction, user);
-    if (changed !== undefined) {
-      const left = bindings.of(user);
-      const notice = noticeOf(Buffer.from(transaction.raw), response, left, clock.now(), left.length < before);
-      // Before the answer: a push that waits for this phone should not wait for the phone to be told.
-      for (const one of told) one.tell(user, notice);
-    }
+    // First the phone, as in a real core: some refuse a MESSAGE before they know that they are registered.
     transaction.respond(response);
+    if (!changed) return;
+    const left = bindings.of(user);
+    const notice = noticeOf(Buffer.from(transaction.raw), response, left, clock.now(), left.length < before);
+    for (const one of told) one.tell(user, notice);
   };
 
   const handle = (transaction: ServerTransaction): void => {
@@ -91,6 +90,7 @@ export function createCore(options: CoreOptions): Core {
     try {
       if (request.method === 'REGISTER') register(transaction);
       else if (PROXIED.has(request.method)) proxy.handle(transaction);
+      else if (request.method === 'CANCEL') transaction.respond(respondTo(request, 481));
       // INVITE needs Timer C, CANCEL and ACK, and a pager-mode core has no use for them (RFC 3261 section 21.5.2).
       else transaction.respond(respondTo(request, 501, { headers: [ALLOW] }));
     } catch (error) {

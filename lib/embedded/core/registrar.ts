@@ -25,8 +25,8 @@ export interface RegistrarOptions {
 /** What a REGISTER came to. */
 export interface RegisterResult {
   readonly response: SipResponse;
-  /** The user whose contacts were changed or confirmed; undefined for a query or a refusal. */
-  readonly changed?: string;
+  /** True when contacts were changed or confirmed; false for a query or a refusal. */
+  readonly changed: boolean;
 }
 
 /** Extensions that a REGISTER may require of this registrar (RFC 5627 section 5.1). */
@@ -69,8 +69,8 @@ export class Registrar {
   register(transaction: ServerTransaction, aor: string): RegisterResult {
     const { request, raw } = transaction;
     const contacts = parseNameAddrs(request.headers.all('Contact'));
-    if (contacts.length === 0) return { response: this.answer(request, aor) };
-    if (raw.length > this.#limits.registerBytes) return { response: respondTo(request, 513) };
+    if (contacts.length === 0) return unchanged(this.answer(request, aor));
+    if (raw.length > this.#limits.registerBytes) return unchanged(respondTo(request, 513));
     const cseq = parseCSeq(request.headers.get('CSeq') ?? '').number;
     const callId = request.headers.get('Call-ID') ?? '';
     if (contacts.some(({ uri }) => uri === '*')) return this.#removeAll(request, aor, contacts, callId, cseq);
@@ -78,24 +78,24 @@ export class Registrar {
     const register = Buffer.from(raw);
     for (const contact of contacts) {
       const expires = this.#expiresOf(request, contact);
-      if (expires > 0 && expires < this.#minExpires) return { response: this.#tooBrief(request) };
+      if (expires > 0 && expires < this.#minExpires) return unchanged(this.#tooBrief(request));
       const made = this.#binding(transaction, aor, contact, { callId, cseq, expires, register });
       const known = this.#bindings.of(aor).find((other) => sameContact(other, made));
-      if (known !== undefined && isStale(known, callId, cseq)) return { response: outOfOrder(request) };
+      if (known !== undefined && isStale(known, callId, cseq)) return unchanged(outOfOrder(request));
       if (expires > 0 && this.#domain.isOwnHop(made.hop))
-        return { response: respondTo(request, 403, { reason: 'Contact Leads Back Here' }) };
+        return unchanged(respondTo(request, 403, { reason: 'Contact Leads Back Here' }));
       changes.push({ binding: made, expires, known });
     }
     const added = changes.filter(({ expires, known }) => expires > 0 && known === undefined).length;
     if (added > 0 && this.#bindings.of(aor).length + added > this.#limits.bindingsPerUser)
-      return { response: respondTo(request, 403, { reason: 'Too Many Contacts' }) };
+      return unchanged(respondTo(request, 403, { reason: 'Too Many Contacts' }));
     if (added > 0 && this.#bindings.size + added > this.#limits.bindings)
-      return { response: respondTo(request, 503, { headers: [{ name: 'Retry-After', value: '60' }] }) };
+      return unchanged(respondTo(request, 503, { headers: [{ name: 'Retry-After', value: '60' }] }));
     for (const { binding: made, expires, known } of changes) {
       if (known !== undefined && (expires === 0 || known.key !== made.key)) this.#bindings.remove(known);
       if (expires > 0) this.#bindings.put(made);
     }
-    return { response: this.answer(request, aor), changed: aor };
+    return { response: this.answer(request, aor), changed: true };
   }
 
   /**
@@ -123,11 +123,11 @@ export class Registrar {
     cseq: number,
   ): RegisterResult {
     if (contacts.length > 1 || deltaSeconds(request.headers.get('Expires')) !== 0)
-      return { response: respondTo(request, 400, { reason: 'Contact * Needs Expires 0' }) };
+      return unchanged(respondTo(request, 400, { reason: 'Contact * Needs Expires 0' }));
     const known = this.#bindings.of(aor);
-    if (known.some((contact) => isStale(contact, callId, cseq))) return { response: outOfOrder(request) };
+    if (known.some((contact) => isStale(contact, callId, cseq))) return unchanged(outOfOrder(request));
     for (const contact of known) this.#bindings.remove(contact);
-    return { response: this.answer(request, aor), changed: aor };
+    return { response: this.answer(request, aor), changed: true };
   }
 
   /** Step 7, seconds: the Contact's own parameter, else the header, else the default. */
@@ -164,6 +164,8 @@ export class Registrar {
     });
   }
 }
+
+const unchanged = (response: SipResponse): RegisterResult => ({ response, changed: false });
 
 /** The contact that a REGISTER renews: the same key, or the same URI when an instance was added or left out. */
 const sameContact = (one: Binding, other: Binding): boolean =>

@@ -28,6 +28,7 @@ export type Destination =
 const FOREIGN: Destination = { kind: 'foreign' };
 const SELF: Destination = { kind: 'self' };
 const MAX_KNOWN = 4096;
+const MAX_KNOWN_LENGTH = 256;
 const PHONE: readonly Param[] = [{ name: 'user', value: 'phone' }];
 
 /** The names of a domain, and what lies behind its URIs. */
@@ -69,8 +70,10 @@ export class Domain {
     const known = this.#known.get(uri);
     if (known !== undefined) return known;
     const read = this.#read(parseUri(uri));
-    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
-    this.#known.set(uri, read);
+    if (uri.length <= MAX_KNOWN_LENGTH) {
+      if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+      this.#known.set(uri, read);
+    }
     return read;
   }
 

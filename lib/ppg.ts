@@ -110,14 +110,7 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
         options: { notFoundIsFinal: sip.notFoundIsFinal },
       }),
     ],
-    gate: {
-      get ready() {
-        return sender.ready;
-      },
-      onReady: (listener) => {
-        for (const leg of legs.all) leg.onReady(listener);
-      },
-    },
+    gate: sender,
     post: post.post,
     clock,
     log,

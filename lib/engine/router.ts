@@ -54,6 +54,8 @@ export function route(
   if (open.length === 0) {
     return { kind: 'refused', code: PAP.SERVICE_FAILURE, cause: 'every device of the user has refused the push' };
   }
+  // A contact with neither instance nor GRUU cannot be asked for by name: several requests would all reach the same one.
+  if (open.length > 1 && open.some((device) => device.instance === undefined && device.gruu === undefined)) return FORK;
   return { kind: 'targets', targets: open.map((device) => ({ kind: 'device', device })) };
 }
 

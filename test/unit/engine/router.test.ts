@@ -40,6 +40,14 @@ const rows: Row[] = [
     goes: ['old'],
   },
   { it: 'refuses with 2006 when every device is known to run other things', known: registration([tablet]), goes: 2006 },
+  {
+    it: 'forks once when several devices could be meant and one of them has no name',
+    known: registration([
+      phone,
+      { id: 'sip:x', contact: 'sip:x@10.0.0.9', applications: ['mms.ua'], features: {}, expiresAt: 1 },
+    ]),
+    goes: ['aor'],
+  },
   { it: 'compares tokens without case', known: registration([device('a', ['MMS.UA'])]), goes: ['a'] },
   {
     it: 'compares URN forms literally',

@@ -123,6 +123,7 @@ class Stack implements SipStack, TransportListener, ClientEnvironment, ServerEnv
     if (this.#vias === undefined) return refuse(transportError('the stack is not running'));
     if (this.#clients.full) return refuse(new PpgError('PPG_E_OVERLOAD', 'too many open client transactions'));
     try {
+      checkCSeq(request);
       const octets = writeSip(stamped);
       const key = clientKey(branch, request.method);
       const transaction = new NonInviteClient(this, key, hop, octets, listener);
@@ -331,6 +332,12 @@ class Unanswered implements ServerTransaction {
   onTerminated(listener: () => void): void {
     listener();
   }
+}
+
+/** A response is matched by the CSeq method (RFC 3261 section 17.1.3): with another one no answer would ever be found. */
+function checkCSeq({ method, headers }: SipRequest): void {
+  if (parseCSeq(headers.get('CSeq') ?? '').method !== method)
+    throw new PpgError('PPG_E_SIP_HEADER', `the CSeq does not name ${method}`);
 }
 
 const transportError = (message: string): PpgError => new PpgError('PPG_E_SIP_TRANSPORT', message);

@@ -22,7 +22,7 @@ const ADDED_BY_SERVER = 180;
 const FRAME_OVERHEAD = 5 + 36 + 6;
 
 /** Headers that the server makes itself; what the caller gave is left out. */
-const SERVERS_OWN = new Set(['via', 'content-length', 'max-forwards']);
+const SERVERS_OWN = new Set(['via', 'content-length']);
 
 /** Headers that drachtio-server drops without a word: a request that relies on one must not leave without it. */
 const DROPPED_BY_SERVER = new Set(['route', 'record-route', 'rseq']);

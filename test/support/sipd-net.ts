@@ -23,7 +23,8 @@ const Srf = createRequire(import.meta.url)('drachtio-srf') as new () => RealSrf;
 
 export const newSrf = (): RealSrf => new Srf();
 
-const newStack = (timers: Partial<TimerValues> = {}): SipStack =>
+/** A stack on loopback ports of the system's choice. */
+export const newStack = (timers: Partial<TimerValues> = {}): SipStack =>
   createSipStack({
     clock: systemClock,
     timers,

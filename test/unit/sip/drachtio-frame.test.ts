@@ -113,7 +113,6 @@ describe('the call of srf.request', () => {
       { name: 'accept-contact', value: '*;b' },
       { name: 'Via', value: 'x' },
       { name: 'content-length', value: '3' },
-      { name: 'Max-Forwards', value: '3' },
     ];
     assert.deepEqual(call(text(1, { headers })).headers, {
       'Accept-Contact': '*;a, *;b',

@@ -1,6 +1,7 @@
 import { createMemoryStore } from '../../../lib/store/memory.ts';
 import { createMemoryData } from '../../../lib/store/memory-rows.ts';
 import type { Store } from '../../../lib/store/store.ts';
+import { storeFolder } from '../../support/sqlite-store.ts';
 import { storeContract } from './contract.ts';
 import { T0 } from './harness.ts';
 
@@ -23,5 +24,19 @@ storeContract('memory', async () => {
     dispose: async () => {
       for (const one of opened) await one.close();
     },
+  };
+});
+
+storeContract('sqlite', async () => {
+  const folder = storeFolder();
+  const store = await folder.open(T0);
+  return {
+    store,
+    reopen: async (how, now) => {
+      if (how === 'killed') return folder.openKilled(now);
+      await store.close();
+      return folder.open(now);
+    },
+    dispose: folder.dispose,
   };
 });

@@ -1,0 +1,61 @@
+import { type Push, priorityRank } from '../../model/push.ts';
+import { describeCode } from '../../model/result-codes.ts';
+import { wantsProof } from '../rules.ts';
+import type { Acceptance, Settlement } from '../store.ts';
+import type { AcceptArgs, AddressArgs } from './accept.ts';
+import { OP, type Operation } from './messages.ts';
+import { attemptedNumber, stateNumber } from './schema.ts';
+import type { SettleArgs } from './settle.ts';
+
+/** Columns of a push and the rest of it as JSON. */
+export function encodeAcceptance({ push, recipients, due, lease }: Acceptance): Operation {
+  const { key, initiator, pushId, acceptedAt, expiresAt, content, ...rest } = push;
+  const args: AcceptArgs = [
+    0,
+    0,
+    key,
+    initiator,
+    pushId,
+    acceptedAt,
+    expiresAt,
+    priorityRank(push),
+    wantsProof(push) ? 1 : 0,
+    push.notifyUrl === undefined ? 0 : 1,
+    due,
+    lease?.leaseUntil ?? 0,
+    JSON.stringify(rest),
+    content === undefined ? null : JSON.stringify([content.type, content.headers]),
+    ...recipients.map(({ aor, text, instance, gruu }): AddressArgs => [aor, text, instance ?? null, gruu ?? null]),
+  ];
+  return [OP.accept, ...args];
+}
+
+export function encodeSettlement(settlement: Settlement): Operation {
+  const { outcome } = settlement;
+  const pending = outcome.to === 'pending' ? outcome : undefined;
+  const args: SettleArgs = [
+    settlement.push,
+    settlement.index,
+    settlement.attempt,
+    settlement.at,
+    stateNumber(outcome.to),
+    outcome.code,
+    storedDescription(outcome.code, outcome.desc),
+    settlement.attempts.length === 0 ? null : JSON.stringify(settlement.attempts),
+    settlement.next?.leaseUntil ?? 0,
+    settlement.notifyLease?.leaseUntil ?? 0,
+    'deliveredBy' in outcome && outcome.deliveredBy === 'confirmed' ? 1 : 0,
+    pending?.due ?? ('deadline' in outcome ? (outcome.deadline ?? 0) : 0),
+    pending?.offline === true ? 1 : 0,
+    attemptedNumber(pending?.attempted ?? 'no'),
+    pending?.deadline ?? Number.POSITIVE_INFINITY,
+  ];
+  return [OP.settle, ...args];
+}
+
+/** The text to store for a code: nothing when it is the standing one. */
+export const storedDescription = (code: number, text: string): string | null =>
+  text === describeCode(code) ? null : text;
+
+/** What a push is kept in, apart from its columns and its content. */
+export type PushRest = Omit<Push, 'key' | 'initiator' | 'pushId' | 'acceptedAt' | 'expiresAt' | 'content'>;

@@ -1,0 +1,90 @@
+import { endOfTime } from '../rules.ts';
+import type { Database, SqlRow } from './driver.ts';
+import type { Ended, Finish } from './finish.ts';
+import type { Lines } from './lines.ts';
+import type { Live } from './live.ts';
+import type { Handler } from './messages.ts';
+import { ATTEMPTED, AWAITING, PENDING, stateNumber } from './schema.ts';
+
+const WAITING_COLUMNS = `
+  r.key, r.idx, r.push, r.state, r.aor, r.attempted, r.proof, r.confirmed, p.recipients, p.notify, p.initiator, p.push_id`;
+
+const SELECT_OVER = `
+  SELECT ${WAITING_COLUMNS} FROM recipient r INDEXED BY recipient_ends JOIN push p ON p.id = r.push
+  WHERE r.state <= 1 AND r.ends <= ? ORDER BY r.ends, r.key, r.idx LIMIT ?`;
+
+const SELECT_ONE = `
+  SELECT ${WAITING_COLUMNS} FROM recipient r JOIN push p ON p.id = r.push WHERE r.key = ? AND r.idx = ?`;
+
+type Waiting = Ended & {
+  readonly state: number;
+  readonly aor: string;
+  readonly attempted: number;
+  readonly proof: boolean;
+  readonly confirmed: number;
+  readonly initiator: string;
+  readonly pushId: string;
+};
+
+function waitingOf(row: SqlRow): Waiting {
+  const [key, index, push, state, aor, attempted, proof, confirmed, recipients, notify, initiator, pushId] =
+    row as readonly never[];
+  return {
+    ...({ key, index, push, state, aor, attempted, confirmed, recipients, initiator, pushId } as unknown as Waiting),
+    proof: proof === 1,
+    notify: notify === 1,
+  };
+}
+
+/** What expire() and confirm() answer of a recipient: key, index, initiator, push-id, state, code. */
+export type SettledRow = readonly [string, number, string, string, number, number];
+
+export function expiry(db: Database, live: Live, lines: Lines, finish: Finish): { expire: Handler; confirm: Handler } {
+  const selectOver = db.prepare(SELECT_OVER);
+  const selectOne = db.prepare(SELECT_ONE);
+
+  return {
+    expire: (args): SettledRow[] => {
+      const [now, limit] = args as unknown as [number, number];
+      if (live.tally.pending + live.tally.awaiting === 0) return [];
+      const left = new Set<string>();
+      const settled = selectOver.all([now, limit]).map((row): SettledRow => {
+        const waiting = waitingOf(row);
+        const pending = waiting.state === PENDING;
+        if (pending) live.tally.pending--;
+        else live.tally.awaiting--;
+        if (pending) left.add(waiting.aor);
+        const { state, code } = endOfTime(
+          pending ? 'pending' : 'awaiting-confirmation',
+          ATTEMPTED[waiting.attempted] ?? 'unknown',
+          waiting.proof,
+        );
+        const number = stateNumber(state);
+        const { confirmed } = waiting;
+        finish.ended(waiting, { state: number, code, description: null, at: now, confirmed });
+        return [waiting.key, waiting.index, waiting.initiator, waiting.pushId, number, code];
+      });
+      for (const aor of left) lines.stand(aor, now);
+      return settled;
+    },
+
+    confirm: (args): SettledRow | null => {
+      const [key, index, at, state, code, description] = args as unknown as [
+        string,
+        number,
+        number,
+        number,
+        number,
+        string | null,
+      ];
+      const row = live.tally.awaiting === 0 ? undefined : selectOne.get([key, index]);
+      if (row === undefined) return null;
+      const waiting = waitingOf(row);
+      if (waiting.state !== AWAITING) return null;
+      live.tally.awaiting--;
+      const confirmed = state === stateNumber('delivered') ? 1 : waiting.confirmed;
+      finish.ended(waiting, { state, code, description, at, confirmed });
+      return [key, index, waiting.initiator, waiting.pushId, state, code];
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import type { Database } from './driver.ts';
+import type { Live } from './live.ts';
+import { FINAL_FROM, LEASED, OWED } from './schema.ts';
+
+const FINISH = `
+  UPDATE recipient SET state = ?, code = ?, description = ?, event_time = ?, confirmed = ?,
+    notify_state = ?, notify_due = ?, notify_claims = ?
+  WHERE key = ? AND idx = ?`;
+
+/** As FINISH for one that comes from its attempt: one statement for both on the hot path. */
+const FINISH_ATTEMPT = `
+  UPDATE recipient SET state = ?, code = ?, description = ?, event_time = ?, confirmed = ?,
+    notify_state = ?, notify_due = ?, notify_claims = ?, attempts = ?
+  WHERE key = ? AND idx = ?`;
+
+const OTHERS_OPEN = `SELECT 1 FROM recipient WHERE key = ? AND state < ${FINAL_FROM} LIMIT 1`;
+
+/** The end of a push: its content goes, its time of retention begins. */
+const END_PUSH = 'UPDATE push SET done = ?, head = NULL, body = NULL WHERE id = ?';
+
+export interface Ending {
+  readonly state: number;
+  readonly code: number;
+  readonly description: string | null;
+  readonly at: number;
+  readonly confirmed: number;
+}
+
+export interface Ended {
+  readonly key: string;
+  readonly index: number;
+  readonly push: number;
+  readonly recipients: number;
+  readonly notify: boolean;
+}
+
+/** Final states: the state, the notification that is owed for it, and the end of the push are one. */
+export class Finish {
+  readonly #live: Live;
+  readonly #finish;
+  readonly #finishAttempt;
+  readonly #othersOpen;
+  readonly #endPush;
+
+  constructor(db: Database, live: Live) {
+    this.#live = live;
+    this.#finish = db.prepare(FINISH);
+    this.#finishAttempt = db.prepare(FINISH_ATTEMPT);
+    this.#othersOpen = db.prepare(OTHERS_OPEN);
+    this.#endPush = db.prepare(END_PUSH);
+  }
+
+  /** The end of an attempt; `notifyLeaseUntil` 0 leaves the notification for claimNotifications. */
+  settled(of: Ended, ending: Ending, attempts: string | null, notifyLeaseUntil: number): void {
+    const { state, code, description, at, confirmed } = ending;
+    const leased = notifyLeaseUntil > 0;
+    const notify = of.notify ? [leased ? LEASED : OWED, leased ? notifyLeaseUntil : at, leased ? 1 : 0] : NO_NOTIFY;
+    this.#finishAttempt.run([state, code, description, at, confirmed, ...notify, attempts, of.key, of.index]);
+    this.#finished(of, at);
+  }
+
+  /** The end of waiting. */
+  ended(of: Ended, { state, code, description, at, confirmed }: Ending): void {
+    const notify = of.notify ? [OWED, at, 0] : NO_NOTIFY;
+    this.#finish.run([state, code, description, at, confirmed, ...notify, of.key, of.index]);
+    this.#finished(of, at);
+  }
+
+  #finished(of: Ended, at: number): void {
+    if (of.notify) this.#live.tally.owed++;
+    if (of.recipients > 1 && this.#othersOpen.get([of.key]) !== undefined) return;
+    this.#endPush.run([at, of.push]);
+  }
+}
+
+const NO_NOTIFY: readonly (number | null)[] = [0, null, 0];

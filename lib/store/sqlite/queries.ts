@@ -1,0 +1,58 @@
+import { NEVER } from '../rules.ts';
+import type { Database, SqlRow } from './driver.ts';
+import type { Live } from './live.ts';
+import type { Handler } from './messages.ts';
+
+const SELECT_PUSH = `
+  SELECT key, accepted_at, expires_at, data, head, body FROM push WHERE initiator = ? AND push_id = ?`;
+
+const SELECT_RECIPIENTS = `
+  SELECT idx, aor, text, instance, gruu, state, code, description, attempted, attempt, offline_tries, event_time,
+    confirmed, attempts
+  FROM recipient WHERE key = ? ORDER BY idx`;
+
+const FIRST_DUE = `
+  SELECT due FROM recipient INDEXED BY recipient_due WHERE state = 0 AND due > 0 AND rank = ? ORDER BY due LIMIT 1`;
+
+const FIRST_END = 'SELECT ends FROM recipient INDEXED BY recipient_ends WHERE state <= 1 ORDER BY ends LIMIT 1';
+
+const FIRST_NOTIFY = `
+  SELECT notify_due FROM recipient INDEXED BY recipient_notify WHERE notify_due IS NOT NULL ORDER BY notify_due LIMIT 1`;
+
+const time = (row: SqlRow | undefined): number => {
+  const value = row === undefined ? NEVER : Number(row[0]);
+  return value === NEVER ? Number.POSITIVE_INFINITY : value;
+};
+
+export function queries(db: Database, live: Live): { status: Handler; nextDue: Handler; counts: Handler } {
+  const selectPush = db.prepare(SELECT_PUSH);
+  const selectRecipients = db.prepare(SELECT_RECIPIENTS);
+  const firstDue = db.prepare(FIRST_DUE);
+  const firstEnd = db.prepare(FIRST_END);
+  const firstNotify = db.prepare(FIRST_NOTIFY);
+
+  return {
+    status: (args): readonly [SqlRow, SqlRow[]] | null => {
+      const [initiator, pushId] = args as unknown as [string, string];
+      const push = selectPush.get([initiator, pushId]);
+      return push === undefined ? null : [push, selectRecipients.all([push[0] ?? null])];
+    },
+
+    /** Claims, expiry, notifications; Infinity for none. */
+    nextDue: (): readonly [number, number, number] => {
+      const { pending, awaiting, owed } = live.tally;
+      const none = Number.POSITIVE_INFINITY;
+      const due = pending === 0 ? none : Math.min(...[0, 1, 2].map((rank) => time(firstDue.get([rank]))));
+      return [
+        Math.min(due, live.firstLease()),
+        pending + awaiting === 0 ? none : time(firstEnd.get([])),
+        owed === 0 ? none : time(firstNotify.get([])),
+      ];
+    },
+
+    counts: (): readonly number[] => {
+      const { pending, awaiting, owed, dead } = live.tally;
+      return [pending, live.sending, awaiting, owed, dead];
+    },
+  };
+}

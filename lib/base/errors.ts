@@ -17,6 +17,7 @@ const kind = (papCode: number | undefined, sipStatus: number | undefined, retrya
 export type ErrorCode =
   | 'PPG_E_OPTIONS'
   | 'PPG_E_CONFIG'
+  | 'PPG_E_LISTEN'
   | 'PPG_E_STATE'
   | 'PPG_E_PAP_XML'
   | 'PPG_E_PAP_DOCUMENT'
@@ -53,6 +54,7 @@ export const ERROR_KINDS: Readonly<Record<ErrorCode, ErrorKind>> = {
   // options and configuration
   PPG_E_OPTIONS: kind(undefined, undefined),
   PPG_E_CONFIG: kind(undefined, undefined),
+  PPG_E_LISTEN: kind(undefined, undefined),
   PPG_E_STATE: kind(3000, 500),
   // what a Push Initiator sent
   PPG_E_PAP_XML: kind(2000, undefined),

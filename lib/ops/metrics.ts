@@ -168,8 +168,16 @@ function gaugeStore(ppg: Observed, registers: Registry[], clock: Clock): void {
     },
   });
   new Gauge({
+    name: 'ppg_in_flight',
+    help: 'Attempts under way on this node',
+    registers,
+    collect() {
+      this.set(ppg.inFlight);
+    },
+  });
+  new Gauge({
     name: 'ppg_recipients',
-    help: 'Recipients that are not final, by state; sending are the attempts under way',
+    help: 'Recipients in the store that are not final, by state',
     labelNames: ['state'],
     registers,
     async collect() {

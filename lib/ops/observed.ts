@@ -6,5 +6,7 @@ import type { StoreCounts } from '../store/store.ts';
 export interface Observed {
   on<K extends keyof EngineEvents>(event: K, listener: Listener<EngineEvents[K]>): () => void;
   counts(): Promise<StoreCounts>;
+  /** Attempts under way. */
+  readonly inFlight: number;
   readonly ready: boolean;
 }

@@ -22,6 +22,7 @@ class FakeGateway {
     throw error;
   });
   ready = true;
+  inFlight = 4;
   asked = 0;
   counts = (): Promise<StoreCounts> => {
     this.asked++;
@@ -66,6 +67,7 @@ describe('metrics', () => {
       'ppg_hop_pauses_total 1',
       'ppg_hop_paused 1',
       'ppg_ready 1',
+      'ppg_in_flight 4',
       'ppg_recipients{state="awaiting-confirmation"} 2',
       'ppg_notifications{state="owed"} 5',
     ]) {

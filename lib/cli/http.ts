@@ -1,0 +1,103 @@
+import { createServer, type Server } from 'node:http';
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
+import type { Logger } from '../base/log.ts';
+import type { Health } from '../ops/health.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import type { Ppg } from '../ppg.ts';
+import { opening } from './listen.ts';
+
+export interface HttpOptions {
+  readonly ppg: Pick<Ppg, 'pap'>;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RunningHttp {
+  readonly port: number;
+  /** Takes no new connection and closes the idle ones; the rest end with what they are at. */
+  drain(): Promise<void>;
+  /** Ends every connection. */
+  close(): void;
+}
+
+/** Whole request, headers, and between two requests of a connection; milliseconds. */
+const REQUEST_WITHIN = 60_000;
+const HEADERS_WITHIN = 10_000;
+const KEEP_ALIVE = 65_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_HEADERS = 100;
+const MAX_CONNECTIONS = 10_000;
+
+/** The HTTP side of a standalone gateway: PAP, health and metrics. Rejects with PPG_E_LISTEN. */
+export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
+  const { host, port } = options;
+  const server = createServer(
+    { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_WITHIN, headersTimeout: HEADERS_WITHIN },
+    application(options),
+  );
+  server.keepAliveTimeout = KEEP_ALIVE;
+  server.maxHeadersCount = MAX_HEADERS;
+  server.maxConnections = MAX_CONNECTIONS;
+  await opening({ what: 'HTTP', host, port, setBy: 'PPG_HTTP_PORT' }, () => listen(server, host, port));
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : port,
+    drain: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
+    close: () => server.closeAllConnections(),
+  };
+}
+
+function application({ ppg, health, metrics, log }: HttpOptions): express.Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  // the address of a peer limits its guesses at passwords: no header may name another
+  app.set('trust proxy', false);
+  app.use('/pap', ppg.pap());
+  app.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
+  app.get('/readyz', async (_req, res) => {
+    const readiness = await health.readiness();
+    res.status(readiness.ready ? 200 : 503).json(readiness);
+  });
+  app.get('/metrics', async (_req, res) => {
+    res.set('Content-Type', metrics.contentType).send(await metrics.text());
+  });
+  app.use(notHere);
+  app.use(failed(log));
+  return app;
+}
+
+const notHere: RequestHandler = (_req, res) => {
+  res.status(404).type('text/plain').send('Nothing here. PAP: POST /pap. Operation: /healthz, /readyz, /metrics.\n');
+};
+
+/** Express knows an error handler by its four parameters. */
+const failed =
+  (log: Logger): ErrorRequestHandler =>
+  (error, req, res, _next) => {
+    const { status } = error as { status?: unknown };
+    const code = typeof status === 'number' && status >= 400 && status < 500 ? status : 500;
+    if (code === 500) log.error({ err: error, path: req.path }, 'an HTTP request failed');
+    if (res.headersSent) res.destroy();
+    else
+      res
+        .status(code)
+        .type('text/plain')
+        .send(code === 500 ? 'Internal error.\n' : 'Bad request.\n');
+  };
+
+const listen = (server: Server, host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });

@@ -1,0 +1,256 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { messageOf, PpgError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { createHealth } from '../ops/health.ts';
+import { createMetrics } from '../ops/metrics.ts';
+import type { PpgConfiguration } from '../options.ts';
+import { createPpg, type Ppg } from '../ppg.ts';
+import { hashPassword } from '../security/password.ts';
+import type { SrfLike } from '../sip/srf-like.ts';
+import { connectSrf, disconnectSrf } from '../sip/srf-link.ts';
+import { gatewayConfiguration } from './config.ts';
+import type { NodeConfig } from './config-schema.ts';
+import {
+  bindingsFile,
+  bothTransports,
+  loopbackOf,
+  nodeUri,
+  openBindings,
+  type RunningCore,
+  type RunningSipd,
+  startCore,
+  startSipd,
+} from './embedded.ts';
+import { startHttp } from './http.ts';
+import { freePort, opening } from './listen.ts';
+import { loadSrf } from './srf.ts';
+
+export interface NodeOptions {
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** Where a running node is reached; undefined: it has none of that. */
+export interface NodePorts {
+  readonly http: number;
+  /** Where phones register. */
+  readonly sip: number | undefined;
+  readonly sipd: number | undefined;
+  /** The protocol port of sipd. */
+  readonly drachtio: number | undefined;
+  readonly direct: number | undefined;
+}
+
+/** A standalone gateway with everything that runs beside it. */
+export interface RunningNode {
+  readonly ppg: Ppg;
+  readonly ports: NodePorts;
+  /** What the node sends to: the embedded core or the real one. */
+  readonly nextHop: string;
+  /** `host:port` at which the gateway takes SIP from the core. */
+  readonly announced: string;
+  /** Number of accounts that may submit. */
+  readonly accounts: number;
+  /**
+   * Takes nothing new, waits for what is under way, and stops everything. Never longer than `within` milliseconds
+   * (default 10,000); true when all had ended by then. What had not is taken up again at the next start.
+   */
+  stop(within?: number): Promise<boolean>;
+}
+
+const STOP_WITHIN = 10_000;
+
+/**
+ * Starts a standalone gateway as production has it, role by role: a drachtio server (real, or sipd), the gateway as an
+ * application on it with two connections, its direct leg, a SIP/IP core (real, or the pocket one), and HTTP.
+ * What has been started is stopped again when a later part fails.
+ * Rejects with PPG_E_LISTEN, PPG_E_LEG_DOWN, PPG_E_CONFIG, PPG_E_STORE or PPG_E_STORE_LOCKED.
+ */
+export async function startNode(config: NodeConfig, options: NodeOptions): Promise<RunningNode> {
+  const started: (() => Promise<void> | void)[] = [];
+  try {
+    return await start(config, options, started);
+  } catch (error) {
+    for (const stop of started.reverse()) {
+      try {
+        await stop();
+      } catch (second) {
+        options.log.warn({ cause: messageOf(second) }, 'stopping after a failed start');
+      }
+    }
+    throw error;
+  }
+}
+
+async function start(
+  config: NodeConfig,
+  { log, clock = systemClock }: NodeOptions,
+  started: (() => Promise<void> | void)[],
+): Promise<RunningNode> {
+  const { sip } = config;
+  const embedded = { clock, log, host: sip.host, advertise: sip.advertise };
+  const accounts = await accountsOf(config);
+  const server = await startServer(config, embedded, started);
+  const ownCore = sip.nextHop === undefined;
+  // the gateway must know its next hop before the core runs, since the core tells it of registrations as it starts
+  const corePort = ownCore && config.core.port === 0 ? await freePort(loopbackOf(sip.host)) : config.core.port;
+  const nextHop = sip.nextHop ?? nodeUri(sip.host, corePort);
+
+  const ppg = createPpg({
+    ...gatewayConfiguration(config),
+    initiators: accounts,
+    sip: {
+      ...gatewayConfiguration(config).sip,
+      nextHop,
+      trustedPeers: ownCore ? [...new Set([...sip.trustedPeers, loopbackOf(sip.host)])] : sip.trustedPeers,
+      direct: sip.leg === 'drachtio' ? false : directOf(config),
+    },
+    ...(server !== undefined && { srf: server.srf, outbound: server.outbound }),
+    clock,
+    log,
+  });
+  const metrics = createMetrics(ppg, { clock, process: true });
+  started.push(() => metrics.close());
+  if (server !== undefined) ppg.mount(server.srf);
+  const directName = { what: 'SIP of the direct leg', host: sip.host, port: config.direct.port };
+  await opening({ ...directName, setBy: 'PPG_DIRECT_PORT' }, () => ppg.start());
+  started.push(() => ppg.stop());
+
+  const health = createHealth(ppg, clock);
+  const http = await startHttp({ ppg, health, metrics, log, ...config.http });
+  started.push(() => {
+    http.close();
+    return http.drain();
+  });
+  const direct = ppg.directListening[0]?.port;
+  const announced = server?.announced ?? `${loopbackOf(sip.host)}:${direct}`;
+  const core = ownCore ? await startOwnCore(config, { ...embedded, port: corePort }, announced) : undefined;
+
+  const stopAll = async (): Promise<void> => {
+    health.stopping();
+    const drained = http.drain();
+    await ppg.stop();
+    http.close();
+    await drained;
+    await core?.stop();
+    await server?.stop();
+    metrics.close();
+  };
+  return {
+    ppg,
+    ports: { http: http.port, sip: core?.port, sipd: server?.sipd?.port, drachtio: server?.sipd?.drachtioPort, direct },
+    nextHop,
+    announced,
+    accounts: accounts.length,
+    stop: (within = STOP_WITHIN) => inTime(stopAll(), within, clock),
+  };
+}
+
+interface DrachtioServer {
+  readonly srf: SrfLike;
+  readonly outbound: SrfLike;
+  readonly sipd: RunningSipd | undefined;
+  /** `host:port` of its SIP side. */
+  readonly announced: string;
+  stop(): Promise<void>;
+}
+
+type Embedded = { clock: Clock; log: Logger; host: string; advertise: string | undefined };
+
+/** The drachtio server: the real one when its host is given, otherwise sipd; none when only the direct leg is wanted. */
+async function startServer(
+  config: NodeConfig,
+  embedded: Embedded,
+  started: (() => Promise<void> | void)[],
+): Promise<DrachtioServer | undefined> {
+  const real = config.drachtio.host;
+  if (config.sip.leg === 'direct' && real === undefined) return undefined;
+  const newSrf = await loadSrf();
+  const secret = real === undefined ? randomBytes(24).toString('hex') : config.drachtio.secret;
+  if (secret === undefined) {
+    throw new PpgError('PPG_E_CONFIG', 'DRACHTIO_HOST is set without DRACHTIO_SECRET; set the secret of that server');
+  }
+  let sipd: RunningSipd | undefined;
+  if (real === undefined) {
+    sipd = await startSipd({ ...embedded, ...config.sipd, secret });
+    started.push(sipd.stop);
+  }
+  const target = { host: real ?? '127.0.0.1', port: sipd?.drachtioPort ?? config.drachtio.port, secret };
+  const [srf, outbound] = [newSrf(), newSrf()];
+  started.push(() => {
+    disconnectSrf(srf);
+    disconnectSrf(outbound);
+  });
+  const [hostPorts = ''] = await Promise.all(
+    [srf, outbound].map((one) => connectSrf(one, { ...target, clock: embedded.clock })),
+  );
+  return {
+    srf,
+    outbound,
+    sipd,
+    announced: sipd === undefined ? firstHostPort(hostPorts) : nodeUri(embedded.host, sipd.port).slice('sip:'.length),
+    async stop() {
+      disconnectSrf(outbound);
+      disconnectSrf(srf);
+      await sipd?.stop();
+    },
+  };
+}
+
+/** `10.0.0.1:5060` of `udp/10.0.0.1:5060,tcp/10.0.0.1:5060`. */
+function firstHostPort(hostPorts: string): string {
+  const first = hostPorts.split(',')[0] ?? '';
+  return first.slice(first.indexOf('/') + 1);
+}
+
+const directOf = ({ sip, direct }: NodeConfig): NonNullable<NonNullable<PpgConfiguration['sip']>['direct']> => ({
+  listen: bothTransports(sip.host, direct.port),
+  advertise: sip.advertise,
+});
+
+function startOwnCore(
+  config: NodeConfig,
+  embedded: Embedded & { port: number },
+  announced: string,
+): Promise<RunningCore> {
+  const { domain, identity, store, core } = config;
+  const gateway = `sip:${announced}`;
+  return startCore({
+    ...embedded,
+    domain,
+    applicationServers: [gateway],
+    services: { [userOf(identity) ?? 'push']: gateway },
+    users: core.users,
+    bindings: openBindings(bindingsFile(store), embedded.log),
+  });
+}
+
+const userOf = (uri: string | undefined): string | undefined => /^sips?:([^@;]+)@/i.exec(uri ?? '')?.[1];
+
+async function accountsOf({ initiators, accounts }: NodeConfig): Promise<NonNullable<PpgConfiguration['initiators']>> {
+  const hashed = await Promise.all(
+    accounts.map(async ({ name, password }) => ({ name, passwordHash: await hashPassword(password) })),
+  );
+  const all = [...(initiators as NonNullable<PpgConfiguration['initiators']>), ...hashed];
+  const twice = all.find(({ name }, at) => all.findIndex((other) => other.name === name) !== at);
+  if (twice !== undefined) {
+    throw new PpgError(
+      'PPG_E_CONFIG',
+      `the account "${twice.name}" is given twice; PPG_INITIATORS adds to ppg.initiators`,
+    );
+  }
+  return all;
+}
+
+async function inTime(work: Promise<void>, within: number, clock: Clock): Promise<boolean> {
+  let timer: unknown;
+  const late = new Promise<boolean>((resolve) => {
+    timer = clock.setTimeout(() => resolve(false), within);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}

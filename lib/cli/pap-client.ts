@@ -1,0 +1,145 @@
+import { Agent, request } from 'undici';
+import { messageOf, PpgError } from '../base/errors.ts';
+import { randomToken } from '../base/ids.ts';
+import type { PapMessage, PushMessage, StatusQueryResult } from '../codec/pap/messages.ts';
+import { readPap } from '../codec/pap/read.ts';
+import { type Written, writePushMessage, writeStatusQuery } from '../codec/pap/write.ts';
+
+/** A PAP endpoint and an account there. */
+export interface PapTarget {
+  /** As `http://127.0.0.1:8080/pap`. */
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface PushContent {
+  readonly type: string;
+  /** Further headers of the content entity, by name. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** What a PPG says to a submission or a question about one. */
+export interface PapAnswer {
+  readonly code: number;
+  readonly desc: string;
+}
+
+export interface PushState extends PapAnswer {
+  readonly results: readonly StatusQueryResult[];
+}
+
+const VERSION = '2.0';
+const ANSWER_WITHIN = 30_000; // ms
+const MAX_ANSWER = 1024 * 1024;
+
+/** Submits pushes and asks for their state, as a Push Initiator does (WAP-247). */
+export class PapClient {
+  readonly #target: PapTarget;
+  readonly #agent = new Agent({ connections: 1, headersTimeout: ANSWER_WITHIN, bodyTimeout: ANSWER_WITHIN });
+
+  constructor(target: PapTarget) {
+    this.#target = target;
+  }
+
+  /** Submits a push; the answer is 1001 once the gateway has it on disk. Rejects as {@link PapClient.status}. */
+  async submit(push: Omit<Written<PushMessage>, 'papVersion'>, content: PushContent): Promise<PapAnswer> {
+    const boundary = `ppg-${randomToken()}`;
+    const document = writePushMessage({ ...push, papVersion: VERSION });
+    const headers = Object.entries({ ...content.headers, 'Content-Type': content.type });
+    const body = Buffer.concat([
+      Buffer.from(
+        `--${boundary}\r\nContent-Type: application/xml\r\n\r\n${document}\r\n--${boundary}\r\n` +
+          `${headers.map(([name, value]) => `${name}: ${oneLine(value)}\r\n`).join('')}\r\n`,
+      ),
+      content.body,
+      Buffer.from(`\r\n--${boundary}--\r\n`),
+    ]);
+    const answer = await this.#post(`multipart/related; type="application/xml"; boundary="${boundary}"`, body);
+    return codeOf(answer);
+  }
+
+  /**
+   * Asks how a push stands with all its recipients.
+   * Rejects with PPG_E_UNAUTHENTICATED, with PPG_E_STATE when nobody answers or the answer is no PAP.
+   */
+  async status(pushId: string): Promise<PushState> {
+    const document = writeStatusQuery({ pushId, addresses: [], papVersion: VERSION });
+    const answer = await this.#post('application/xml', Buffer.from(document));
+    if (answer.message !== 'statusquery-response') return { ...codeOf(answer), results: [] };
+    const [first] = answer.results;
+    return { code: first?.code ?? 0, desc: first?.desc ?? '', results: answer.results };
+  }
+
+  /** Ends the connection. */
+  close(): Promise<void> {
+    return this.#agent.close();
+  }
+
+  async #post(type: string, body: Buffer): Promise<PapMessage> {
+    const { url, user, password } = this.#target;
+    let status: number;
+    let octets: Buffer;
+    try {
+      const answer = await request(url, {
+        method: 'POST',
+        dispatcher: this.#agent,
+        headers: {
+          'content-type': type,
+          authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+        },
+        body,
+      });
+      status = answer.statusCode;
+      octets = await bounded(answer.body);
+    } catch (error) {
+      throw new PpgError(
+        'PPG_E_STATE',
+        `no answer from ${url}: ${messageOf(error) || systemWord(error)}; is the gateway running there?`,
+        {
+          cause: error,
+        },
+      );
+    }
+    if (status === 401) {
+      throw new PpgError(
+        'PPG_E_UNAUTHENTICATED',
+        `${url} does not know this user and password (HTTP 401); check --user and --pass`,
+      );
+    }
+    if (status === 429) throw new PpgError('PPG_E_UNAUTHENTICATED', `${url} asks to wait (HTTP 429); try again later`);
+    try {
+      return readPap(octets);
+    } catch (error) {
+      throw new PpgError('PPG_E_STATE', `${url} answered HTTP ${status} and no PAP document; is it a PAP endpoint?`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Code and description of whatever a PPG answered. */
+function codeOf(message: PapMessage): PapAnswer {
+  if (message.message === 'push-response' || message.message === 'badmessage-response') {
+    return { code: message.code, desc: message.desc ?? '' };
+  }
+  throw new PpgError('PPG_E_STATE', `the gateway answered with a ${message.message}`);
+}
+
+async function bounded(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += chunk.length;
+    if (size > MAX_ANSWER) throw new Error(`the answer is longer than ${MAX_ANSWER} octets`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A header value stays on its line whatever was given. */
+const oneLine = (value: string): string => value.replace(/[\r\n]+/g, ' ');
+
+/** Node joins several refused addresses into an error without a message. */
+const systemWord = (error: unknown): string => String((error as { code?: unknown }).code ?? 'connection failed');

@@ -1,0 +1,86 @@
+import { systemClock } from '../base/clock.ts';
+import { silentLogger } from '../base/log.ts';
+import { parseHostPort } from '../codec/sip/host.ts';
+import { createPhone } from '../embedded/phone/phone.ts';
+import type { ReceivedPush } from '../embedded/phone/push-log.ts';
+import type { Protocol } from '../stack/types.ts';
+import { EXIT, type ExitCode } from './exit.ts';
+import { untilSignal } from './signals.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface PhoneCommandOptions {
+  /** `host:port` of the registrar. */
+  readonly server: string;
+  readonly user: string;
+  /** Applications, commas between them. */
+  readonly app?: string | undefined;
+  readonly json?: boolean | undefined;
+  /** Answer script: `200`, `486:30`, `silent`, `503:1,200`. */
+  readonly answer: string;
+  readonly transport: Protocol;
+  readonly instance?: string | undefined;
+}
+
+/** A device on the command line: registers, answers as it is told, and prints what arrives until it is ended. */
+export async function phone(options: PhoneCommandOptions, terminal: Terminal): Promise<ExitCode> {
+  const json = options.json === true;
+  const device = createPhone({
+    clock: systemClock,
+    log: silentLogger,
+    server: serverOf(options.server),
+    user: options.user,
+    applications: (options.app ?? '').split(',').flatMap((name) => name.trim() || []),
+    answers: options.answer,
+    transport: options.transport,
+    ...(options.instance !== undefined && { instance: options.instance }),
+  });
+  device.on('push', (push) => terminal.line(json ? JSON.stringify(jsonOf(push)) : textOf(push)));
+  const stop = untilSignal();
+  try {
+    await device.start();
+  } catch (error) {
+    await device.stop();
+    throw error;
+  }
+  terminal.note(`registered ${device.aor} at ${options.server} as ${device.contact}; waiting for pushes, Ctrl-C ends`);
+  await stop;
+  await device.stop();
+  return EXIT.OK;
+}
+
+const DEFAULT_PORT = 5060; // RFC 3261 section 19.1.2
+
+function serverOf(text: string): { host: string; port: number } {
+  const { host, port = DEFAULT_PORT } = parseHostPort(text);
+  return { host, port };
+}
+
+/** Everything of a push but its octets, for programs. */
+const jsonOf = ({ method, headers, body: _body, ...rest }: ReceivedPush): object => ({
+  method,
+  ...rest,
+  headers: headers.fields,
+});
+
+const SHOWN = 60;
+
+function textOf({ at, contentType, applicationId, size, sha256, answered, duplicate, body }: ReceivedPush): string {
+  const time = new Date(at).toISOString().slice(11, 23);
+  const again = duplicate ? ' (came before)' : '';
+  const said = answered === 'silent' ? 'kept silent' : `answered ${answered}`;
+  const head = `${time}  ${contentType || 'no content type'}, ${size} octets${again}, ${said}`;
+  return [
+    head,
+    `              for ${applicationId ?? 'wml.ua (none named)'}`,
+    `              sha256 ${sha256}`,
+    `              ${preview(body)}`,
+  ].join('\n');
+}
+
+/** The first octets: as text when they are, else as hex. Nothing that steers a terminal. */
+function preview(body: Buffer): string {
+  const start = body.subarray(0, SHOWN);
+  const text = start.toString('utf8');
+  if (!start.includes(0) && !text.includes('\ufffd')) return text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
+  return start.toString('hex').replace(/(..)/g, '$1 ').trimEnd();
+}

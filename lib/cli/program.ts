@@ -1,0 +1,142 @@
+import { createRequire } from 'node:module';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { EXIT, type ExitCode, reportFailure } from './exit.ts';
+import { DEFAULT_PAP_URL } from './pap-target.ts';
+import type { Terminal } from './terminal.ts';
+
+/**
+ * Runs the command line. Never rejects: failures are said on standard error and become the exit code.
+ * Every command is loaded when it is used, so that `push` does not wait for a SIP stack.
+ */
+export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  let code: ExitCode = EXIT.OK;
+  const program = new Command('drachtio-ppg')
+    .description('OMA Push Proxy Gateway for SIP/IP cores: PAP in, SIP MESSAGE out')
+    .version(version())
+    .showHelpAfterError('(add --help for what is possible)')
+    .exitOverride();
+  const on = (command: Command, run: (...args: never[]) => Promise<ExitCode>): void => {
+    command.action(async (...args: unknown[]) => {
+      code = await (run as (...all: unknown[]) => Promise<ExitCode>)(...args);
+    });
+  };
+  defineServers(program, on, terminal);
+  defineInitiator(program, on, terminal);
+  defineDevice(program, on, terminal);
+  try {
+    await program.parseAsync([...argv]);
+    return code;
+  } catch (error) {
+    return reportFailure(error, terminal);
+  }
+}
+
+type On = (command: Command, run: (...args: never[]) => Promise<ExitCode>) => void;
+
+function defineServers(program: Command, on: On, terminal: Terminal): void {
+  on(
+    program
+      .command('serve')
+      .description('run a gateway with all it needs; configured by config/ and PPG_ variables (docs/operations.md)'),
+    async () => (await import('./serve.ts')).serve(terminal),
+  );
+  on(
+    program
+      .command('demo')
+      .description('see a push go from a Push Initiator to a phone and its outcome back, in a few seconds')
+      .option('--keep', 'stay up afterwards, to try it by hand'),
+    async (options: { keep?: boolean }) => (await import('./demo.ts')).demo(options, terminal),
+  );
+  on(
+    program
+      .command('sipd')
+      .description('run the embedded stand-in for drachtio-server alone')
+      .option('--host <address>', 'where to take SIP')
+      .option('--port <port>', 'SIP port', portOf)
+      .option('--drachtio-port <port>', 'port for applications, on loopback', portOf)
+      .option('--secret <secret>', 'what applications must know'),
+    async (options: object) => (await import('./sipd.ts')).sipd(options, terminal),
+  );
+  on(
+    program
+      .command('core')
+      .description('run the embedded SIP/IP core (registrar and proxy) alone')
+      .option('--host <address>', 'where to take SIP')
+      .option('--port <port>', 'SIP port, where phones register', portOf)
+      .option('--domain <domain>', 'home domain')
+      .option('--as <uri>', 'SIP URI of the gateway, which is told of registrations')
+      .option('--bindings <file>', 'keep registrations in this file'),
+    async (options: object) => (await import('./core.ts')).core(options, terminal),
+  );
+  on(
+    program
+      .command('hash')
+      .description('print the hash of a password for ppg.initiators')
+      .argument('[password]', 'default: read from standard input'),
+    async (password: string | undefined) => (await import('./hash.ts')).hash(password, terminal),
+  );
+}
+
+function defineInitiator(program: Command, on: On, terminal: Terminal): void {
+  on(
+    withTarget(program.command('push'))
+      .description('submit a push by PAP; exit code 0 when it was accepted, with --wait when it was delivered')
+      .argument('<file>', 'content to push, - for standard input')
+      .requiredOption('--to <address...>', 'sip:user@domain, user@domain, +digits, or WAPPUSH=…; several are possible')
+      .requiredOption('--type <mime>', 'content type, parameters included')
+      .option('--app <application>', 'application on the device, such as mms.ua')
+      .option('--confirmed', 'delivered only when the device has it')
+      .addOption(new Option('--priority <priority>', 'order among waiting pushes').choices(['high', 'medium', 'low']))
+      .option('--deliver-before <time>', 'give up then, such as 2026-09-21T14:00:00Z')
+      .option('--push-id <id>', 'default: a new one')
+      .option('--notify-url <url>', 'where the result notification goes')
+      .option('--wait', 'stay until the push has come to its end'),
+    async (file: string, options: never) => (await import('./push.ts')).push(file, options, terminal),
+  );
+  on(
+    withTarget(program.command('status')).description('tell how a push stands').argument('<push-id>'),
+    async (pushId: string, options: never) => (await import('./status.ts')).status(pushId, options, terminal),
+  );
+}
+
+const withTarget = (command: Command): Command =>
+  command
+    .option('--url <url>', 'PAP endpoint', DEFAULT_PAP_URL)
+    .option('--user <name>', 'account of the Push Initiator')
+    .addOption(new Option('--pass <password>', 'its password').env('PPG_PASSWORD'))
+    .option('--json', 'write JSON for programs');
+
+function defineDevice(program: Command, on: On, terminal: Terminal): void {
+  on(
+    program
+      .command('phone')
+      .description('be a device: register, print the pushes that come, de-register on Ctrl-C')
+      .requiredOption('--user <user@domain>', 'who registers')
+      .option('--server <host:port>', 'registrar', '127.0.0.1:5060')
+      .option('--app <app,app>', 'applications on the device (+g.oma.pusheventapp), such as mms.ua')
+      .option('--answer <script>', '200, 202, 415, 486:30 (with Retry-After), silent; several with commas', '200')
+      .addOption(new Option('--transport <transport>', 'SIP over').choices(['udp', 'tcp']).default('udp'))
+      .option('--instance <urn>', '+sip.instance; default: a random urn:uuid')
+      .option('--json', 'a line of JSON for each push, with its headers, size and sha256'),
+    async (options: never) => (await import('./phone.ts')).phone(options, terminal),
+  );
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  return port;
+}
+
+function version(): string {
+  // beside the sources, or one level further up in dist
+  const require = createRequire(import.meta.url);
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      return String((require(path) as { version?: unknown }).version);
+    } catch {
+      // not there: the other place
+    }
+  }
+  return 'unknown';
+}

@@ -6,7 +6,7 @@ import { toSrfCall } from './drachtio-frame.ts';
 import type { LegAbilities, OutboundRequest, SipAnswer, SipHandler, SipLeg } from './leg.ts';
 import { guardedHandler } from './safe-handler.ts';
 import { type SrfConnectOptions, type SrfLike, type SrfResponse, srfPort } from './srf-like.ts';
-import { connectSrf, disconnectSrf, type SrfLink, watchSrf } from './srf-link.ts';
+import { breakLink, connectSrf, disconnectSrf, type SrfLink, watchSrf } from './srf-link.ts';
 
 /** Longer than the server's own 408 after 32.0 s, so that the server's word comes first when there is one. */
 const DEFAULT_GUARD = 36_000; // ms
@@ -120,10 +120,11 @@ class DrachtioLeg implements SipLeg {
     if (call.kind === 'cannot') return Promise.resolve(notSent(call.code, call.reason));
     return new Promise((resolve) => {
       const flight = new Flight(this.#options.clock, this.#inFlight, resolve);
-      flight.guard(this.#guard);
+      flight.guard(this.#guard, () => this.#suspect());
       try {
         // the callback form: an await here would let a response in the same read slip by before anyone listens
         srfPort(this.#sender).request(call.uri, call.options, (error, sent) => {
+          flight.confirmed = true;
           if (error) flight.settle(refusal(error));
           else if (sent === undefined) flight.settle(unknown('drachtio-srf named no request'));
           else sent.on('response', (response) => flight.take(response));
@@ -133,6 +134,12 @@ class DrachtioLeg implements SipLeg {
         flight.settle(notSent('PPG_E_LEG_DOWN', messageOf(error)));
       }
     });
+  }
+
+  /** The server did not even confirm a command in all that time: the link is half open. A host's is left alone. */
+  #suspect(): void {
+    this.#log.warn({ guard: this.#guard }, 'the drachtio server confirms nothing: its link hangs');
+    if (this.#options.connect !== undefined) breakLink(this.#sender);
   }
 
   #settleAll(cause: string): void {
@@ -146,6 +153,8 @@ class Flight {
   readonly #flights: Set<Flight>;
   readonly #resolve: (answer: SipAnswer) => void;
   #timer: TimerHandle | undefined;
+  /** True once the server has answered the command, whatever it said. */
+  confirmed = false;
 
   constructor(clock: Clock, flights: Set<Flight>, resolve: (answer: SipAnswer) => void) {
     this.#clock = clock;
@@ -154,8 +163,11 @@ class Flight {
     flights.add(this);
   }
 
-  guard(after: number): void {
-    this.#timer = this.#clock.setTimeout(() => this.settle(unknown(`no answer within ${after} ms`)), after);
+  guard(after: number, onSilence: () => void): void {
+    this.#timer = this.#clock.setTimeout(() => {
+      this.settle(unknown(`no answer within ${after} ms`));
+      if (!this.confirmed) onSilence();
+    }, after);
   }
 
   take(response: SrfResponse): void {

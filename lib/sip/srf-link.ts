@@ -75,7 +75,7 @@ export function watchSrf(srf: SrfLike, log: Logger = silentLogger): SrfLink {
     onUp: (listener) => void upListeners.push(listener),
     onDown: (listener) => void downListeners.push(listener),
     close() {
-      port.on('error', ignore);
+      keepErrorListener(port);
       port.removeListener('error', onError);
       port.removeListener('connect', onConnect);
       for (const event of ['close', 'disconnect', 'reconnecting']) port.removeListener(event, onGone);
@@ -102,7 +102,7 @@ export function connectSrf(srf: SrfLike, options: ConnectOptions): Promise<strin
     let lastCause = 'no answer';
     const finish = (error: PpgError | undefined, hostports: string): void => {
       clock.clearTimeout(timer);
-      port.on('error', ignore);
+      keepErrorListener(port);
       port.removeListener('connect', onConnect);
       port.removeListener('error', onError);
       if (error === undefined) resolve(hostports);
@@ -153,6 +153,15 @@ export function disconnectSrf(srf: SrfLike): void {
   }
 }
 
+/**
+ * Breaks a connection that {@link connectSrf} made and that hangs: the sockets end, and drachtio-srf connects anew. It
+ * would not find out by itself, since it sends pings and never looks for their answers.
+ */
+export function breakLink(srf: SrfLike): void {
+  const servers = srfPort(srf).app?.client?.mapServer;
+  if (servers !== undefined) for (const socket of servers.keys()) (socket as { destroy?(): void }).destroy?.();
+}
+
 function readyServer(port: SrfPort): string | undefined {
   const servers = port.app?.client?.mapServer;
   if (servers === undefined) return undefined;
@@ -161,3 +170,9 @@ function readyServer(port: SrfPort): string | undefined {
 }
 
 const ignore = (): void => undefined;
+
+/** drachtio-srf's `error` without a listener ends the process, also long after whoever listened has gone. */
+function keepErrorListener(port: SrfPort): void {
+  port.removeListener('error', ignore);
+  port.on('error', ignore);
+}

@@ -15,6 +15,9 @@ export interface ClientContext {
   readonly limits: SipdLimits;
 }
 
+/** How long a connection that is being closed may take for what was written. */
+const LAST_WRITE_WITHIN = 5_000; // ms
+
 /** One application's connection: frames in, frames out, and what bounds both. */
 export class Client {
   /** Who it is, for the log. */
@@ -24,7 +27,7 @@ export class Client {
   inFlight = 0;
   readonly #socket: Socket;
   readonly #context: ClientContext;
-  readonly #grace: TimerHandle;
+  #timer: TimerHandle;
   #corked = false;
   #open = true;
 
@@ -36,7 +39,7 @@ export class Client {
     const reader = new FrameReader((frame) => {
       if (this.#open) listener.onFrame(this, frame);
     });
-    this.#grace = clock.setTimeout(() => {
+    this.#timer = clock.setTimeout(() => {
       if (!this.authenticated) this.drop('did not authenticate in time');
     }, limits.authenticateWithin);
     socket.setNoDelay(true);
@@ -50,7 +53,7 @@ export class Client {
     );
     socket.on('close', () => {
       this.#open = false;
-      clock.clearTimeout(this.#grace);
+      clock.clearTimeout(this.#timer);
       listener.onClose(this);
     });
   }
@@ -83,8 +86,10 @@ export class Client {
   end(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#context.clock.clearTimeout(this.#grace);
-    // destroySoon ends after the last write, and does not wait for the other side to end too
+    const { clock } = this.#context;
+    clock.clearTimeout(this.#timer);
+    // destroySoon waits for the last write alone, which a peer that does not read can hold up for ever
+    this.#timer = clock.setTimeout(() => this.#socket.destroy(), LAST_WRITE_WITHIN);
     this.#socket.destroySoon();
   }
 
@@ -92,8 +97,14 @@ export class Client {
   drop(why: string): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#context.clock.clearTimeout(this.#grace);
     this.#context.log.warn({ peer: this.peer, why }, 'an application connection is closed');
+    this.destroy();
+  }
+
+  /** Closes at once, without a word: the server stops. */
+  destroy(): void {
+    this.#open = false;
+    this.#context.clock.clearTimeout(this.#timer);
     this.#socket.destroy();
   }
 }

@@ -54,10 +54,10 @@ export class Inbound {
   /** Hands a request to the application whose turn it is, or answers it as drachtio-server would. Never throws. */
   take(transaction: ServerTransaction): void {
     const { request, raw, flow } = transaction;
-    const { routes, limits, clock, log } = this.#context;
+    const { limits, clock, log } = this.#context;
     if (DISCARDED.has(request.method)) return;
     const own = this.#ownAnswer(transaction);
-    const client = own === undefined ? routes.pick(request.method.toLowerCase()) : undefined;
+    const client = own === undefined ? this.#pick(request.method.toLowerCase()) : undefined;
     if (client === undefined || this.#held.size >= limits.maxHeld) {
       transaction.respond(respondTo(request, own ?? 503));
       return;
@@ -69,6 +69,16 @@ export class Inbound {
     this.#held.set(id, { transaction, client, timer });
     const from = { protocol: flow.protocol, host: flow.host, port: flow.port };
     client.send(requestCameMeta(raw.length, from, clock.now(), id, flow.localHost, flow.localPort), raw);
+  }
+
+  /** The application whose turn it is; one that is being closed is passed over. */
+  #pick(verb: string): Client | undefined {
+    const { routes, limits } = this.#context;
+    for (let turn = 0; turn < limits.maxClients * limits.maxRoutes; turn++) {
+      const client = routes.pick(verb);
+      if (client === undefined || client.open) return client;
+    }
+    return undefined;
   }
 
   /** The status that the server answers by itself, whoever is connected. */

@@ -110,7 +110,10 @@ class ProtocolServer implements Sipd {
 
   stop(): Promise<void> {
     const server = this.#server;
-    for (const client of [...this.#clients]) client.end();
+    for (const client of [...this.#clients]) {
+      client.destroy();
+      this.#onClose(client);
+    }
     this.#inbound.clear();
     if (server === undefined || !server.listening) return Promise.resolve();
     return new Promise((resolve) => {

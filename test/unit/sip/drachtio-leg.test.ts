@@ -88,6 +88,23 @@ describe('drachtio leg', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it("breaks a link of its own that confirms nothing, and leaves the host's alone", async () => {
+    for (const [own, broken] of [
+      [true, 1],
+      [false, 0],
+    ] as const) {
+      let destroyed = 0;
+      const socket = { destroy: () => destroyed++ };
+      const app = { client: { mapServer: new Map([[socket, { ready: true }]]) } };
+      const connect = { host: 'h', port: 1, secret: 's' };
+      const leg = make({ srf: Object.assign(new FakeSrf(), { app }), ...(own && { connect }) });
+      const answer = leg.request(REQUEST);
+      clock.tick(36_000);
+      assert.equal((await answer).kind, 'unknown');
+      assert.equal(destroyed, broken);
+    }
+  });
+
   it('is ready between connect and the loss of the link', () => {
     const leg = make();
     const ready: boolean[] = [];

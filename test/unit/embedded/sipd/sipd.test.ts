@@ -384,6 +384,18 @@ describe('sipd', () => {
     await one.closed;
   });
 
+  it('stops although an application does not read', async () => {
+    await start();
+    const one = await routed('message');
+    one.socket.pause();
+    const typed = [['Content-Type', 'text/plain']] as const;
+    for (let i = 0; i < 500; i++) stack.receive(requestFrom('MESSAGE', typed, 'x'.repeat(8000)));
+    assert.equal(sipd.held, 500);
+    await sipd.stop();
+    assert.deepEqual([sipd.held, sipd.clients], [0, 0]);
+    one.socket.resume();
+  });
+
   it('rejects a port that is taken', async () => {
     await start();
     const second = createSipd({ clock, stack: new FakeStack(), secret: SECRET, port: sipd.port });

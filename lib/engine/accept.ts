@@ -2,10 +2,10 @@ import type { Clock } from '../base/clock.ts';
 import type { Events } from '../base/events.ts';
 import type { Logger } from '../base/log.ts';
 import { parseApplicationId } from '../model/application-id.ts';
+import type { EngineEvents } from '../model/engine-events.ts';
 import type { Push, Submission } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import type { Acceptance, Store } from '../store/store.ts';
-import type { EngineEvents } from './events.ts';
 import type { EngineLimits } from './limits.ts';
 import type { Scheduler } from './scheduler.ts';
 

@@ -3,8 +3,8 @@ import { messageOf } from '../base/errors.ts';
 import type { Events } from '../base/events.ts';
 import type { Logger } from '../base/log.ts';
 import type { Notification } from '../model/delivery.ts';
+import type { EngineEvents } from '../model/engine-events.ts';
 import type { NotificationSettlement, Store } from '../store/store.ts';
-import type { EngineEvents } from './events.ts';
 import { LEASE } from './limits.ts';
 import { doubled } from './retry.ts';
 

@@ -1,5 +1,5 @@
 import type { Listener } from '../base/events.ts';
-import type { EngineEvents } from '../engine/events.ts';
+import type { EngineEvents } from '../model/engine-events.ts';
 import type { StoreCounts } from '../store/store.ts';
 
 /** What ops sees of a gateway: a Ppg is one. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { register as globalRegistry } from 'prom-client';
 import { Events } from '../../../lib/base/events.ts';
 import { orderedIds, timeOfOrderedId } from '../../../lib/base/ids.ts';
-import type { EngineEvents } from '../../../lib/engine/events.ts';
+import type { EngineEvents } from '../../../lib/model/engine-events.ts';
 import { createHealth } from '../../../lib/ops/health.ts';
 import { createMetrics } from '../../../lib/ops/metrics.ts';
 import type { StoreCounts } from '../../../lib/store/store.ts';

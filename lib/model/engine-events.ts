@@ -1,4 +1,4 @@
-import type { RecipientState } from '../model/states.ts';
+import type { RecipientState } from './states.ts';
 
 interface Of {
   readonly initiator: string;

@@ -79,7 +79,7 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
   const options = checkOptions({ ...rest, store: given });
   const { domain, limits, sip } = options;
   const identity = options.identity ?? `sip:push@${domain}`;
-  const keep = typeof store === 'object' ? store : openStore(options, clock, log);
+  const keep = typeof store === 'object' ? store : openStore(options, log);
   const events = new Events<EngineEvents>((error) => log.error({ err: error }, 'a listener of the gateway failed'));
 
   const legs = createLegs({ srf, outbound, direct: sip.direct, domain, clock, log });
@@ -187,7 +187,7 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
   };
 }
 
-function openStore({ store }: CheckedConfiguration, clock: Clock, log: Logger): Store {
+function openStore({ store }: CheckedConfiguration, log: Logger): Store {
   if (store === 'memory') return createMemoryStore();
-  return createSqliteStore({ file: store.slice('sqlite:'.length), clock, log });
+  return createSqliteStore({ file: store.slice('sqlite:'.length), log });
 }

@@ -139,8 +139,8 @@ async function phone(
   });
   const pushes: ReceivedPush[] = [];
   made.on('push', (push) => pushes.push(push));
-  await made.start();
   running.push(made);
+  await made.start();
   return Object.assign(made, { pushes });
 }
 
@@ -429,6 +429,15 @@ describe('embedded core', () => {
       await phone(core, 'alice', { expires: 30 });
       const left = (core.core.registered('sip:alice@example.com')[0]?.expiresAt ?? 0) - systemClock.now();
       assert.ok(left > 110_000 && left <= 120_000, String(left));
+    });
+
+    it('with digest, a phone that knows its password registers, and renews', async () => {
+      const core = await startCore({ digest: { users: { alice: 'secret' } } });
+      const alice = await phone(core, 'alice', { password: 'secret' });
+      await alice.register();
+      assert.equal(core.core.registered('sip:alice@example.com').length, 1);
+      await assert.rejects(phone(core, 'alice', { password: 'guess' }), { code: 'PPG_E_FORBIDDEN', sipStatus: 401 });
+      await assert.rejects(phone(core, 'alice'), { sipStatus: 401 });
     });
 
     it('registrations survive a restart', async () => {

@@ -4,6 +4,7 @@ import { respondTo } from '../../codec/sip/respond-to.ts';
 import type { HeaderField } from '../../model/push.ts';
 import type { ListenPoint, ServerTransaction } from '../../stack/types.ts';
 import { Bindings } from './bindings.ts';
+import { DigestGuard } from './digest-guard.ts';
 import { noticeOf, stateNotices } from './notice.ts';
 import { type CoreOptions, DEFAULT_CORE_LIMITS } from './options.ts';
 import { METHODS, StatefulProxy } from './proxy.ts';
@@ -58,6 +59,7 @@ export function createCore(options: CoreOptions): Core {
     limits,
     answerTimeout: options.answerTimeout ?? 30_000,
   });
+  const guard = options.digest && new DigestGuard(clock, domain.name, options.digest.users);
   const from = (): string => options.address ?? addressOf(stack.listening);
   const stateOf = (aor: string) =>
     stateNotices(bindings.of(aor), (request) => registrar.answer(request, aor), clock.now());
@@ -73,6 +75,11 @@ export function createCore(options: CoreOptions): Core {
     const user = registrar.userOf(request);
     if (typeof user !== 'string') {
       transaction.respond(user);
+      return;
+    }
+    const refused = guard?.refuse(request, user);
+    if (refused !== undefined) {
+      transaction.respond(refused);
       return;
     }
     const before = bindings.of(user).length;

@@ -24,7 +24,7 @@ export interface CoreOptions {
   readonly services?: Readonly<Record<string, string>>;
   /** Where registrations survive a restart. The core closes it on stop. */
   readonly bindings: BindingStore;
-  /** Users and their passwords; without it everyone may register (RFC 3261 section 22). */
+  /** Users who may register; the realm is the domain. Without it everyone may (RFC 3261 section 22). */
   readonly digest?: DigestOptions;
   /** Shortest registration that is granted, seconds (default 60); shorter ones get 423. */
   readonly minExpires?: number;
@@ -39,6 +39,7 @@ export interface CoreOptions {
 }
 
 export interface DigestOptions {
+  /** User part to password. */
   readonly users: Readonly<Record<string, string>>;
 }
 

@@ -27,6 +27,8 @@ export interface PhoneOptions {
   readonly answers?: AnswerScript | string;
   /** `+sip.instance` without angle brackets; default a random `urn:uuid:…`; `''` for none. */
   readonly instance?: string;
+  /** For a registrar that asks for it (digest); the user part is the name. */
+  readonly password?: string;
   /** Seconds to register for, default 3600. */
   readonly expires?: number;
   /** Default udp. */
@@ -190,7 +192,7 @@ class ScriptedPhone implements Phone {
   }
 
   #newRegistration(): Registration {
-    const { clock, log, server, expires = 3600 } = this.#options;
+    const { clock, log, server, password, expires = 3600 } = this.#options;
     const registrar: Hop = { protocol: this.#protocol, host: server.host, port: server.port };
     const registration = new Registration({
       clock,
@@ -202,6 +204,7 @@ class ScriptedPhone implements Phone {
       contact: `<${this.contact}>${this.#features}`,
       contactUri: this.contact,
       expires,
+      ...(password !== undefined && { credentials: { username: this.#user, password } }),
     });
     registration.onGranted = (granted) => {
       this.gruu = granted.gruu;

@@ -5,8 +5,10 @@ import type { Logger } from '../../base/log.ts';
 import { SipHeaders, type SipRequest, type SipResponse } from '../../codec/sip/message.ts';
 import { parseNameAddrs } from '../../codec/sip/name-addr.ts';
 import { paramOf } from '../../codec/sip/params.ts';
+import { quote } from '../../codec/sip/syntax.ts';
 import type { HeaderField } from '../../model/push.ts';
 import type { Hop, SipStack } from '../../stack/types.ts';
+import { type DigestParams, digestResponse, parseDigest } from '../digest.ts';
 
 export interface RegistrationOptions {
   readonly clock: Clock;
@@ -23,6 +25,8 @@ export interface RegistrationOptions {
   readonly contactUri: string;
   /** Seconds to ask for. */
   readonly expires: number;
+  /** For a registrar that asks who it is (RFC 3261 section 22). */
+  readonly credentials?: { readonly username: string; readonly password: string };
 }
 
 /** What a registrar granted. */
@@ -117,10 +121,20 @@ export class Registration {
     this.#retryIn = Math.min(this.#retryIn * 2, LONGEST_RETRY);
   }
 
-  #send(expires: number): Promise<SipResponse> {
+  /** Sends, and answers a challenge once: a second one means that the password is wrong. */
+  async #send(expires: number): Promise<SipResponse> {
+    const response = await this.#sendOnce(expires);
+    const { credentials } = this.#options;
+    if (response.status !== 401 || credentials === undefined) return response;
+    const challenge = parseDigest(response.headers.get('WWW-Authenticate') ?? '');
+    if (challenge === undefined) return response;
+    return this.#sendOnce(expires, answerTo(challenge, credentials, this.#options.domainUri));
+  }
+
+  #sendOnce(expires: number, authorization?: string): Promise<SipResponse> {
     const { stack, registrar } = this.#options;
     return new Promise((resolve, reject) => {
-      stack.request(this.#request(expires), registrar, {
+      stack.request(this.#request(expires, authorization), registrar, {
         onResponse: (response) => {
           if (response.status >= 200) resolve(response);
         },
@@ -136,7 +150,7 @@ export class Registration {
     });
   }
 
-  #request(expires: number): SipRequest {
+  #request(expires: number, authorization: string | undefined): SipRequest {
     const { aor, contact, domainUri } = this.#options;
     this.#cseq++;
     const fields: HeaderField[] = [
@@ -149,6 +163,7 @@ export class Registration {
       { name: 'Expires', value: String(expires) },
       { name: 'Supported', value: 'gruu' },
     ];
+    if (authorization !== undefined) fields.push({ name: 'Authorization', value: authorization });
     return { kind: 'request', method: 'REGISTER', uri: domainUri, headers: new SipHeaders(fields), body: NO_BODY };
   }
 
@@ -162,6 +177,30 @@ export class Registration {
       ...(gruu !== undefined && { gruu }),
     };
   }
+}
+
+/** Every challenge brings a new nonce, so each answer is the first to its own. */
+function answerTo(
+  challenge: DigestParams,
+  { username, password }: { username: string; password: string },
+  uri: string,
+): string {
+  const [realm, nonce] = [challenge.get('realm') ?? '', challenge.get('nonce') ?? ''];
+  const qop = (challenge.get('qop') ?? '').split(',').some((one) => one.trim() === 'auth');
+  const auth = { nc: '00000001', cnonce: randomToken(8) };
+  const input = { username, realm, password, method: 'REGISTER', uri, nonce };
+  const response = digestResponse(qop ? { ...input, auth } : input);
+  const opaque = challenge.get('opaque');
+  return [
+    `Digest username=${quote(username)}`,
+    `realm=${quote(realm)}`,
+    `nonce=${quote(nonce)}`,
+    `uri="${uri}"`,
+    `response="${response}"`,
+    'algorithm=MD5',
+    ...(qop ? ['qop=auth', `nc=${auth.nc}`, `cnonce="${auth.cnonce}"`] : []),
+    ...(opaque === undefined ? [] : [`opaque=${quote(opaque)}`]),
+  ].join(', ');
 }
 
 const NO_BODY = Buffer.alloc(0);

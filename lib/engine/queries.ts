@@ -36,9 +36,8 @@ function resultOf(push: Push, group: readonly Recipient[]): StatusResult {
   return {
     addresses: group.map((one) => one.address.text),
     state: messageState(first.state),
-    // What waits has no result yet: OK with its state says so (WAP-247 table of codes: 1001 is for submissions).
-    code: first.code === PAP.ACCEPTED ? PAP.OK : first.code,
-    desc: first.desc,
+    // What waits has no result yet: 1001 is for submissions only (WAP-247 table of codes), so the state says it.
+    ...(first.code === PAP.ACCEPTED ? { code: PAP.OK, desc: 'Pending' } : { code: first.code, desc: first.desc }),
     eventTime: first.eventTime,
     ...(push.qos !== undefined && { qos: qosEcho(push.qos, first) }),
   };

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSqliteStore, type SqliteStore, type SqliteStoreOptions } from '../../lib/store/sqlite/store.ts';
+import { createSqliteStore, type SqliteStore, type SqliteStoreOptions } from '../../lib/store/sqlite/sqlite-store.ts';
 import { builtWorker } from './store-worker.ts';
 
 /** A folder for the databases of one test. */

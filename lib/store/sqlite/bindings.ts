@@ -1,3 +1,4 @@
+import { systemClock } from '../../base/clock.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { BindingRecord, BindingStore } from '../bindings.ts';
 import type { DriverName } from './driver.ts';
@@ -20,7 +21,13 @@ export function createSqliteBindings({
   driver,
   workerUrl,
 }: SqliteBindingsOptions): BindingStore {
-  const thread = new StoreThread({ file, log, ...(driver && { driver }), ...(workerUrl && { workerUrl }) });
+  const thread = new StoreThread({
+    file,
+    log,
+    clock: systemClock,
+    ...(driver && { driver }),
+    ...(workerUrl && { workerUrl }),
+  });
   const over = bindingsOver(thread);
   let opening: Promise<void> | undefined;
   let closed = false;

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { Clock } from '../../base/clock.ts';
 import { messageOf, PpgError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Operation, Request, Response, ThreadOptions } from './messages.ts';
@@ -11,9 +12,14 @@ import { PendingBatch, type Waiting } from './pending-batch.ts';
 /** Operations of one transaction: enough to share a disk sync well, few enough that the first need not wait long. */
 const MAX_BATCH = 256;
 
+/** A transaction that takes longer, in milliseconds, is worth a warning: the disk holds up every acceptance. */
+const SLOW = 1000;
+const WARN_EVERY = 60_000;
+
 export interface StoreThreadOptions {
   readonly file: string;
   readonly log: Logger;
+  readonly clock: Clock;
   readonly maxBatch?: number;
   readonly driver?: ThreadOptions['driver'];
   readonly gate?: SharedArrayBuffer;
@@ -32,6 +38,8 @@ export class StoreThread {
   /** Batches to be sent; calls join the last one. */
   #queue: PendingBatch[] = [];
   #sent: readonly Waiting[] | undefined;
+  #sentAt = 0;
+  #warnedAt = Number.NEGATIVE_INFINITY;
   #flushing = false;
   #closed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -134,6 +142,7 @@ export class StoreThread {
       return;
     }
     this.#sent = batch.waiting;
+    this.#sentAt = this.#options.clock.now();
     const { operations, bodies } = batch;
     if (bodies === undefined) this.#post({ type: 'batch', operations });
     else this.#post({ type: 'batch', operations, bodies }, [bodies]);
@@ -152,6 +161,7 @@ export class StoreThread {
     if (response.type !== 'done') return;
     const sent = this.#sent ?? [];
     this.#sent = undefined;
+    this.#watchDisk();
     this.#flush();
     const { results, failed } = response;
     if (failed.length === 0) {
@@ -163,6 +173,15 @@ export class StoreThread {
       if (broken.has(i)) reject(this.#failure(String(results[i])));
       else resolve(results[i]);
     }
+  }
+
+  #watchDisk(): void {
+    const now = this.#options.clock.now();
+    const took = now - this.#sentAt;
+    if (took < SLOW || now - this.#warnedAt < WARN_EVERY) return;
+    this.#warnedAt = now;
+    const { file, log } = this.#options;
+    log.warn({ file, took }, 'a transaction took long; is the disk slow or overloaded?');
   }
 
   #failure(cause: string): PpgError {
@@ -207,6 +226,9 @@ function notOpened(file: string, answer: Response | Error): PpgError {
   return new PpgError('PPG_E_STORE', `The database ${file} cannot be opened: ${cause}`);
 }
 
+/** From Node 22.18 on; older ones have no such feature, or say no. */
+const readsTypeScript = Boolean((process.features as { typescript?: unknown }).typescript);
+
 /**
  * Starts the thread from the built file, or from the source when that is what runs. A thread does not inherit tsx
  * from --import, so it gets it first, unless Node reads TypeScript by itself.
@@ -214,9 +236,9 @@ function notOpened(file: string, answer: Response | Error): PpgError {
 function startWorker(workerData: ThreadOptions, workerUrl: URL | undefined): Worker {
   const source = import.meta.url.endsWith('.ts');
   const url = workerUrl ?? new URL(source ? './worker.ts' : './worker.js', import.meta.url);
-  if (!url.pathname.endsWith('.ts') || 'typescript' in process.features) return new Worker(url, { workerData });
+  if (!url.pathname.endsWith('.ts') || readsTypeScript) return new Worker(url, { workerData, execArgv: [] });
   const home = pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'));
   const tsx = new URL('dist/esm/api/index.mjs', home).href;
   const boot = `import(${JSON.stringify(tsx)}).then((tsx) => { tsx.register(); return import(${JSON.stringify(url.href)}); })`;
-  return new Worker(boot, { eval: true, workerData });
+  return new Worker(boot, { eval: true, workerData, execArgv: [] });
 }

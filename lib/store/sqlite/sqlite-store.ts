@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { RecipientAddress } from '../../model/address.ts';
 import type { Claim, Notification } from '../../model/delivery.ts';
@@ -33,8 +34,10 @@ import { StoreThread } from './thread.ts';
 export interface SqliteStoreOptions {
   /** The database; its folder is made when it is not there. One process at a time. */
   readonly file: string;
-  /** Told of what fails. Default: nobody. */
+  /** Told of what fails and of a slow disk. Default: nobody. */
   readonly log?: Logger;
+  /** Measures transactions; the times of pushes come with the calls. Default: the system's. */
+  readonly clock?: Clock;
   /** Most operations in one transaction. Default 256. */
   readonly maxBatch?: number;
   /** Which SQLite to use. Default: libsql, else the one of Node. */
@@ -62,10 +65,19 @@ class ThreadStore implements SqliteStore {
   /** What is in flight, to make its notification without asking the thread for the push again. */
   readonly #inFlight = new Map<string, Known>();
 
-  constructor({ file, log = silentLogger, maxBatch, driver, gate, workerUrl }: SqliteStoreOptions) {
+  constructor({
+    file,
+    log = silentLogger,
+    clock = systemClock,
+    maxBatch,
+    driver,
+    gate,
+    workerUrl,
+  }: SqliteStoreOptions) {
     this.#thread = new StoreThread({
       file,
       log,
+      clock,
       ...(maxBatch !== undefined && { maxBatch }),
       ...(driver !== undefined && { driver }),
       ...(gate !== undefined && { gate: gate.shared }),

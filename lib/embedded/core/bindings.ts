@@ -72,10 +72,15 @@ export class Bindings {
     if (this.#drop(binding)) this.#write(this.#store.remove(binding.aor, binding.key));
   }
 
-  /** Stops the sweep, waits for the writes under way and closes the store. */
-  async close(): Promise<void> {
+  /** Stops the sweep; what has been read stays. */
+  halt(): void {
     this.#closed = true;
     this.#clock.clearTimeout(this.#sweepTimer);
+  }
+
+  /** Stops the sweep, waits for the writes under way and closes the store. */
+  async close(): Promise<void> {
+    this.halt();
     await Promise.all(this.#writes);
     await this.#store.close();
   }

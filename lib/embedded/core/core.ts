@@ -110,7 +110,12 @@ export function createCore(options: CoreOptions): Core {
     async start() {
       await bindings.load();
       stack.onRequest(handle);
-      await stack.start();
+      try {
+        await stack.start();
+      } catch (error) {
+        bindings.halt();
+        throw error;
+      }
       domain.listensOn(stack.listening);
       for (const aor of bindings.aors()) for (const one of told) one.tellState(aor);
     },

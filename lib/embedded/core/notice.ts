@@ -1,4 +1,5 @@
 import { randomToken } from '../../base/ids.ts';
+import { splitList } from '../../codec/sip/list.ts';
 import type { SipRequest, SipResponse } from '../../codec/sip/message.ts';
 import { parseSip } from '../../codec/sip/parse.ts';
 import { writeSip } from '../../codec/sip/write.ts';
@@ -35,17 +36,31 @@ export function stateNotices(
 ): Notice[] {
   if (contacts.length === 0) return [{ expires: 0, body: NOTHING, farewell: true }];
   // One REGISTER may have brought several contacts.
-  const registers = new Map(contacts.map(({ register }) => [register.toString('latin1'), register]));
-  return [...registers.values()].map((register) => {
-    const request = registerIn(register);
+  const registers = new Map<string, Binding[]>();
+  for (const contact of contacts) {
+    const octets = contact.register.toString('latin1');
+    registers.set(octets, [...(registers.get(octets) ?? []), contact]);
+  }
+  return [...registers.values()].map((brought) => {
+    const request = registerIn(brought);
     if (request === undefined) return { expires: secondsLeft(contacts, now), body: NOTHING, farewell: false };
-    return noticeOf(register, answer(request), contacts, now, false);
+    return noticeOf(registerOctets(request, brought), answer(request), contacts, now, false);
   });
 }
 
-function registerIn(octets: Buffer): SipRequest | undefined {
+/** The REGISTER as it came, unless it names contacts that have gone since: then those that it brought and that are left. */
+function registerOctets(request: SipRequest, [first, ...others]: readonly Binding[]): Buffer {
+  const named = request.headers.all('Contact').flatMap((value) => splitList(value)).length;
+  if (first === undefined) return NOTHING;
+  if (named === others.length + 1) return first.register;
+  const headers = request.headers.clone().remove('Contact');
+  for (const { contact, parameters } of [first, ...others]) headers.add('Contact', `<${contact}>${parameters}`);
+  return writeSip({ ...request, headers });
+}
+
+function registerIn([binding]: readonly Binding[]): SipRequest | undefined {
   try {
-    const message = parseSip(octets);
+    const message = parseSip(binding?.register ?? NOTHING);
     return message.kind === 'request' ? message : undefined;
   } catch {
     // It was read once, when it came; a damaged store may bring it back otherwise. The user is told of without it.

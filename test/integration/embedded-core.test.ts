@@ -222,6 +222,18 @@ describe('embedded core', () => {
       assert.equal(unknown.status, 480);
     });
 
+    it('a registered contact can be named by its own URI, as in a dialog', async () => {
+      const core = await startCore();
+      const gateway = await element();
+      const alice = await phone(core, 'alice');
+      const other = await phone(core, 'alice');
+      const notify = { method: 'NOTIFY', uri: alice.contact, hop: core.hop };
+      assert.equal((await gateway.send(notify)).status, 200);
+      assert.deepEqual([alice.pushes[0]?.method, other.pushes.length], ['NOTIFY', 0]);
+      await alice.deregister();
+      assert.equal((await gateway.send(notify)).status, 403);
+    });
+
     it('no-fork reaches one device, and one only', async () => {
       const core = await startCore();
       const gateway = await element();

@@ -18,6 +18,7 @@ export class Bindings {
   readonly #log: Logger;
   readonly #store: BindingStore;
   readonly #byAor = new Map<string, Map<string, Binding>>();
+  readonly #byContact = new Map<string, Binding>();
   readonly #writes = new Set<Promise<void>>();
   #size = 0;
   #sweepTimer: TimerHandle | undefined;
@@ -62,6 +63,12 @@ export class Bindings {
     return live;
   }
 
+  /** The live contact with that URI, as it was registered; the last one where several users share it. */
+  at(contact: string): Binding | undefined {
+    const found = this.#byContact.get(contact);
+    return found !== undefined && found.expiresAt > this.#clock.now() ? found : undefined;
+  }
+
   /** Adds a contact or replaces the one with its key. */
   put(binding: Binding): void {
     this.#keep(binding);
@@ -91,17 +98,27 @@ export class Bindings {
       contacts = new Map();
       this.#byAor.set(binding.aor, contacts);
     }
-    if (!contacts.has(binding.key)) this.#size++;
+    const replaced = contacts.get(binding.key);
+    if (replaced === undefined) this.#size++;
+    else this.#forgetContact(replaced);
     contacts.set(binding.key, binding);
+    this.#byContact.set(binding.contact, binding);
     this.#sweepBy(binding.expiresAt);
   }
 
   #drop(binding: Binding): boolean {
     const contacts = this.#byAor.get(binding.aor);
-    if (contacts === undefined || !contacts.delete(binding.key)) return false;
+    const known = contacts?.get(binding.key);
+    if (contacts === undefined || known === undefined) return false;
+    contacts.delete(binding.key);
+    this.#forgetContact(known);
     this.#size--;
     if (contacts.size === 0) this.#byAor.delete(binding.aor);
     return true;
+  }
+
+  #forgetContact(binding: Binding): void {
+    if (this.#byContact.get(binding.contact) === binding) this.#byContact.delete(binding.contact);
   }
 
   #sweepBy(time: number): void {

@@ -101,8 +101,12 @@ export class StatefulProxy {
 
     const headers = this.#headers(request.headers, forwards - 1);
     const destination = this.#domain.destination(request.uri);
-    // A pocket core is no open relay.
-    if (headers === undefined || destination.kind === 'foreign') return refuse(403);
+    if (headers === undefined) return refuse(403);
+    if (destination.kind === 'foreign') {
+      // A request within a dialog has the contact as its request URI. Beyond that a pocket core is no open relay.
+      const contact = this.#bindings.at(request.uri);
+      return contact === undefined ? refuse(403) : { headers, branches: [waysTo(contact)], parallel: true };
+    }
     if (destination.kind === 'self') return request.method === 'OPTIONS' ? refuse(200, ALLOW) : refuse(404);
     if (destination.kind === 'application-server')
       return { headers, branches: [[{ uri: request.uri, hop: destination.hop }]], parallel: true };

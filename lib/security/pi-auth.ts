@@ -181,7 +181,8 @@ export class PiAuth implements PiAuthenticator {
       const known = this.#accounts.get(name);
       const right = await verifyPassword(password, known?.hash ?? this.#stranger);
       // The account may have changed while its old hash was computed.
-      return right && known !== undefined && this.#accounts.get(name) === known ? known.account : undefined;
+      const now = this.#accounts.get(name)?.account;
+      return right && now?.passwordHash === known?.account.passwordHash ? now : undefined;
     } finally {
       const next = this.#waiting.shift();
       // The place is handed on, not given back: nobody can slip in between.

@@ -43,6 +43,8 @@ const FORBIDDEN_V6 = [
 const forbiddenV4 = listOf(FORBIDDEN_V4);
 const forbiddenV6 = listOf(FORBIDDEN_V6);
 
+const MAX_APPROVED = 256;
+
 /** `lookup` of net.connect and undici's connect. */
 export type Lookup = (
   hostname: string,
@@ -58,6 +60,8 @@ export class UrlGuard {
   readonly #open: boolean;
   readonly #allowedNames: ReadonlySet<string>;
   readonly #allowed: BlockList;
+  /** Verdicts by text: a PI gives the same URL with every push. Only good ones, so that nothing hostile fills it. */
+  readonly #approved = new Map<string, URL>();
 
   /** Throws PPG_E_OPTIONS for an `allow` entry that is no name, address or range. */
   constructor(options: UrlGuardOptions = {}) {
@@ -73,6 +77,15 @@ export class UrlGuard {
    * Throws PPG_E_NOTIFY_URL: not http or https, credentials inside, a forbidden address or local name.
    */
   checkUrl(text: string): URL {
+    const approved = this.#approved.get(text);
+    if (approved !== undefined) return approved;
+    const url = this.#check(text);
+    if (this.#approved.size >= MAX_APPROVED) this.#approved.clear();
+    this.#approved.set(text, url);
+    return url;
+  }
+
+  #check(text: string): URL {
     if (!URL.canParse(text)) throw refused('is no URL');
     const url = new URL(text);
     if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refused('is neither http nor https');

@@ -6,7 +6,7 @@ import { endOfQuoted, excerpt, isToken, quote, skipBlank, syntaxError, unquote }
 export interface NameAddr {
   /** Without quotes and backslashes. */
   readonly displayName?: string;
-  /** The URI as written, without angle brackets; `*` for the Contact of section 10.2.2. */
+  /** The URI as written, without angle brackets; `*` for the Contact of section 10.2.2 and in RFC 3841. */
   readonly uri: string;
   /** Header parameters, as tag, expires, q and feature tags; those of the URI stay in it. */
   readonly params: readonly Param[];
@@ -65,7 +65,7 @@ export const parseNameAddrs = (values: readonly string[]): NameAddr[] =>
 
 /** Always with angle brackets, so that the URI's parameters stay its own. */
 export function formatNameAddr({ displayName, uri, params }: NameAddr): string {
-  if (uri === '*') return '*';
+  if (uri === '*') return `*${formatParams(params)}`;
   const name = displayName === undefined ? '' : `${quote(displayName)} `;
   return `${name}<${uri}>${formatParams(params)}`;
 }

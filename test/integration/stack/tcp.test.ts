@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { parseSip } from '../../../lib/codec/sip/parse.ts';
+import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
+import { settle } from '../../support/fake-clock.ts';
+import {
+  loopbackStack,
+  messageRequest,
+  requestText,
+  type StackUnderTest,
+  send,
+  statusOf,
+  tcpListener,
+  tcpPeer,
+} from '../../support/sip-loopback.ts';
+
+const VIA = 'SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK';
+
+describe('the SIP stack over TCP', () => {
+  let a: StackUnderTest;
+  let b: StackUnderTest;
+
+  beforeEach(async () => {
+    [a, b] = await Promise.all([loopbackStack(), loopbackStack()]);
+  });
+
+  afterEach(() => Promise.all([a.stack.stop(), b.stack.stop()]));
+
+  const answer = async (under: StackUnderTest, status = 200): Promise<number> => {
+    const transaction = await under.requests.next();
+    transaction.respond(respondTo(transaction.request, status));
+    return transaction.flow.port;
+  };
+
+  it('carries a large binary body there and back', async () => {
+    const body = Buffer.alloc(1_000_000, Buffer.from([0, 13, 10, 255]));
+    const outcomes = send(a.stack, messageRequest({}, body), b.at('tcp'));
+    const transaction = await b.requests.next();
+    assert.ok(transaction.request.body.equals(body));
+    transaction.respond(respondTo(transaction.request, 200, { body }));
+    const outcome = await outcomes.next();
+    assert.ok('response' in outcome && outcome.response.body.equals(body));
+    assert.deepEqual([a.stack.counters.clientTransactions, b.stack.counters.serverTransactions], [0, 0]);
+  });
+
+  it('sends once, and keeps and reuses one connection', async () => {
+    const first = send(a.stack, messageRequest(), b.at('tcp'));
+    const second = send(a.stack, messageRequest(), b.at('tcp'));
+    const ports = [await answer(b), await answer(b)];
+    assert.deepEqual([statusOf(await first.next()), statusOf(await second.next())], [200, 200]);
+    const third = send(a.stack, messageRequest(), b.at('tcp'));
+    ports.push(await answer(b));
+    assert.equal(statusOf(await third.next()), 200);
+    assert.equal(new Set(ports).size, 1);
+    assert.deepEqual([a.stack.counters.connections, b.stack.counters.connections], [1, 1]);
+    assert.equal(a.stack.counters.retransmissionsSent, 0);
+  });
+
+  it('uses a connection the other way round', async () => {
+    const there = send(a.stack, messageRequest(), b.at('tcp'));
+    const port = await answer(b);
+    await there.next();
+    const back = send(b.stack, messageRequest(), { protocol: 'tcp', host: '127.0.0.1', port });
+    await answer(a, 404);
+    assert.equal(statusOf(await back.next()), 404);
+    assert.deepEqual([a.stack.counters.connections, b.stack.counters.connections], [1, 1]);
+  });
+
+  it('reads a stream split at every octet', async () => {
+    const peer = await tcpPeer(b.at('tcp').port);
+    peer.socket.setNoDelay(true);
+    for (const octet of requestText(`${VIA}1`, { body: 'a\0b\r\n\r\n' })) {
+      peer.socket.write(Buffer.from([octet]));
+      await settle();
+    }
+    const transaction = await b.requests.next();
+    assert.equal(transaction.request.body.toString(), 'a\0b\r\n\r\n');
+    transaction.respond(respondTo(transaction.request, 200));
+    assert.match(await peer.received.next(), /^SIP\/2\.0 200 OK\r\n/);
+    peer.socket.destroy();
+  });
+
+  it('answers a keep-alive (RFC 5626 section 4.4.1)', async () => {
+    const peer = await tcpPeer(b.at('tcp').port);
+    peer.socket.write('\r\n\r\n');
+    assert.equal(await peer.received.next(), '\r\n');
+    peer.socket.write(requestText(`${VIA}1`));
+    await answer(b);
+    assert.match(await peer.received.next(), /^SIP\/2\.0 200/);
+    peer.socket.destroy();
+  });
+
+  it('fails at once when the connection is refused', async () => {
+    const listener = await tcpListener();
+    await listener.close();
+    const hop = { protocol: 'tcp', host: '127.0.0.1', port: listener.port } as const;
+    const outcome = await send(a.stack, messageRequest(), hop).next();
+    assert.ok('cause' in outcome);
+    assert.match(`${outcome.failure} ${outcome.cause.message}`, /^transport .*ECONNREFUSED/);
+    assert.equal(a.stack.counters.connections, 0);
+    assert.equal(a.stack.counters.clientTransactions, 0);
+  });
+
+  it('fails at once when the connection is lost under a request', async () => {
+    const listener = await tcpListener();
+    try {
+      const outcomes = send(a.stack, messageRequest(), { protocol: 'tcp', host: '127.0.0.1', port: listener.port });
+      const { socket, received } = await listener.peers.next();
+      assert.match(await received.next(), /^MESSAGE /);
+      socket.destroy();
+      assert.equal(statusOf(await outcomes.next()), 'transport');
+      assert.equal(a.stack.counters.clientTransactions, 0);
+    } finally {
+      await listener.close();
+    }
+  });
+
+  it('makes a new connection for a response when the old one is gone (RFC 3261 section 18.2.2)', async () => {
+    const listener = await tcpListener();
+    try {
+      const peer = await tcpPeer(b.at('tcp').port);
+      peer.socket.write(requestText(`SIP/2.0/TCP phone.example:${listener.port};branch=z9hG4bK1`));
+      const transaction = await b.requests.next();
+      peer.socket.destroy();
+      await peer.closed;
+      while (b.stack.counters.connections > 0) await settle();
+      transaction.respond(respondTo(transaction.request, 200));
+      const { received } = await listener.peers.next();
+      assert.match(await received.next(), /^SIP\/2\.0 200 OK\r\nVia: SIP\/2\.0\/TCP phone\.example/);
+    } finally {
+      await listener.close();
+    }
+  });
+
+  it('answers a malformed request, then closes: the stream has lost its frame', async () => {
+    const peer = await tcpPeer(b.at('tcp').port);
+    peer.socket.write(requestText(`${VIA}1`, { more: ['Nonsense'] }));
+    assert.match(await peer.received.next(), /^SIP\/2\.0 400 /);
+    await peer.closed;
+    while (b.stack.counters.connections > 0) await settle();
+    assert.equal(b.stack.counters.malformed, 1);
+  });
+
+  it('closes idle connections, and those that do not finish a message', async () => {
+    const idle = await tcpPeer(b.at('tcp').port);
+    while (b.stack.counters.connections < 1) await settle();
+    b.clock.tick(595_000);
+    assert.equal(b.stack.counters.connections, 1);
+    b.clock.tick(10_000);
+    await idle.closed;
+    const slow = await tcpPeer(b.at('tcp').port);
+    slow.socket.write('MESSAGE sip:');
+    while (b.stack.counters.connections < 1) await settle();
+    for (let i = 0; i < 7; i++) {
+      slow.socket.write('x');
+      await settle();
+      b.clock.tick(5000);
+    }
+    await slow.closed;
+    assert.equal(b.stack.counters.connections, 0);
+    assert.equal(b.clock.pending, 0);
+  });
+
+  it('bounds connections and octets held of unfinished messages', async () => {
+    const small = await loopbackStack({ tcp: { maxConnections: 2, maxHeld: 1000 } });
+    try {
+      const { port } = small.at('tcp');
+      const [one, two] = [await tcpPeer(port), await tcpPeer(port)];
+      while (small.stack.counters.connections < 2) await settle();
+      const three = await tcpPeer(port);
+      await three.closed;
+      const outcome = await send(small.stack, messageRequest(), b.at('tcp')).next();
+      assert.equal(statusOf(outcome), 'transport');
+      const part = `MESSAGE sip:a@b SIP/2.0\r\nX: ${'y'.repeat(550)}`;
+      one.socket.write(part);
+      two.socket.write(part);
+      await Promise.race([one.closed, two.closed]);
+      assert.equal(small.stack.counters.connections, 1);
+    } finally {
+      await small.stack.stop();
+    }
+  });
+
+  it('refuses a message above its limit while it is being announced', async () => {
+    const peer = await tcpPeer(b.at('tcp').port);
+    peer.socket.write(requestText(`${VIA}1`).toString().replace('Content-Length: 0', 'Content-Length: 99999999'));
+    assert.match(await peer.received.next(), /^SIP\/2\.0 513 /);
+    await peer.closed;
+  });
+
+  it('keeps raw octets of what came in', async () => {
+    const peer = await tcpPeer(b.at('tcp').port);
+    const [first, second] = [requestText(`${VIA}1`, { body: 'one' }), requestText(`${VIA}2`, { body: 'two' })];
+    peer.socket.write(Buffer.concat([first, second]));
+    assert.deepEqual((await b.requests.next()).raw, first);
+    assert.deepEqual((await b.requests.next()).raw, second);
+    assert.equal(parseSip(second).body.toString(), 'two');
+    peer.socket.destroy();
+  });
+});

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { parseAddress } from '../../../../lib/codec/pap/address.ts';
+
+const DOMAIN = 'ims.example.com';
+const read = (text: string, rawAddresses?: boolean) =>
+  parseAddress(text, { domain: DOMAIN, ...(rawAddresses !== undefined && { rawAddresses }) });
+
+describe('parseAddress', () => {
+  const read_: [text: string, aor: string, more?: { gruu?: string; instance?: string }][] = [
+    // WAP-249 section 6
+    ['WAPPUSH=+358401234567/TYPE=PLMN@ppg.example.com', 'sip:+358401234567@ims.example.com'],
+    ['WAPPUSH=+358-40.123-4567/TYPE=PLMN@ppg', 'sip:+358401234567@ims.example.com'],
+    ['/WAPPUSH=+358401234567/TYPE=PLMN/@ppg.example.com', 'sip:+358401234567@ims.example.com'],
+    ['wappush=+358401234567/type=plmn', 'sip:+358401234567@ims.example.com'],
+    ['WAPPUSH=%2B358401234567/TYPE=PLMN@ppg:8080', 'sip:+358401234567@ims.example.com'],
+    ['WAPPUSH=358401234567/TYPE=GSM_MSISDN@ppg', 'sip:+358401234567@ims.example.com'],
+    ['WAPPUSH=sip%3Aalice%40ims.example.com/TYPE=USER@ppg.example.com', 'sip:alice@ims.example.com'],
+    ['WAPPUSH=sips%3Aalice%40Other.Example.COM%3A5061%3Btransport%3Dtls/TYPE=USER@ppg', 'sip:alice@other.example.com'],
+    ['WAPPUSH=tel%3A%2B358-40-1234567/TYPE=USER@ppg', 'sip:+358401234567@ims.example.com'],
+    ['WAPPUSH=alice%40ims.example.com/TYPE=USER@ppg', 'sip:alice@ims.example.com'],
+    ['WAPPUSH=simulator%40pushme.com%3A7874/TYPE=USER@rim.net', 'sip:simulator@pushme.com'],
+    ['WAPPUSH=2100000a%3A100/TYPE=USER@rim.net', 'sip:2100000a@ims.example.com'],
+    ['WAPPUSH=Jos%C3%A9/TYPE=USER@ppg', 'sip:Jos%C3%A9@ims.example.com'],
+    ['WAPPUSH=sip%3Aalice%40example.com/TYPE=SIP@ppg', 'sip:alice@example.com'],
+    ['WAPPUSH=alice%40example.com/TYPE=SIPURI@ppg', 'sip:alice@example.com'],
+    ['WAPPUSH=sip%3A%2561lice%40example.com/TYPE=USER@ppg', 'sip:alice@example.com'],
+    ['WAPPUSH=alice%40[2001:db8::1]/TYPE=USER@ppg', 'sip:alice@[2001:db8::1]'],
+    // one device
+    [
+      'WAPPUSH=sip%3Aalice%40ims.example.com%3Bgr%3Durn%3Auuid%3Af81d4fae-7dec-11d0-a765-00a0c91e6bf6/TYPE=USER@ppg',
+      'sip:alice@ims.example.com',
+      { gruu: 'sip:alice@ims.example.com;gr=urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6' },
+    ],
+    [
+      'WAPPUSH=+358401234567/TYPE=PLMN/INSTANCE=urn%3Auuid%3Af81d4fae-7dec-11d0-a765-00a0c91e6bf6@ppg',
+      'sip:+358401234567@ims.example.com',
+      { instance: 'urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6' },
+    ],
+    [
+      'WAPPUSH=alice/TYPE=USER/instance=%3Curn%3Agsma%3Aimei%3A1-2-0%3E/@ppg',
+      'sip:alice@ims.example.com',
+      { instance: 'urn:gsma:imei:1-2-0' },
+    ],
+    // without the form
+    ['sip:alice@example.com', 'sip:alice@example.com'],
+    ['SIP:alice@example.com;user=phone?Subject=x', 'sip:alice@example.com'],
+    ['tel:+358401234567', 'sip:+358401234567@ims.example.com'],
+    ['+358 40'.replace(' ', ''), 'sip:+35840@ims.example.com'],
+    ['+358(40)123-4567', 'sip:+358401234567@ims.example.com'],
+    ['alice@example.com', 'sip:alice@example.com'],
+    ['2100000A', 'sip:2100000A@ims.example.com'],
+    ['push_all', 'sip:push_all@ims.example.com'],
+  ];
+  for (const [text, aor, more] of read_) {
+    it(`reads ${text}`, () => assert.deepEqual(read(text), { text, aor, ...more }));
+  }
+
+  for (const text of [
+    '',
+    ' ',
+    '@',
+    'WAPPUSH=',
+    'WAPPUSH=+358401234567',
+    'WAPPUSH=/TYPE=USER@ppg',
+    'WAPPUSH=+358401234567/TYPE=@ppg',
+    'WAPPUSH=358401234567/TYPE=PLMN@ppg',
+    'WAPPUSH=+12/TYPE=PLMN@ppg',
+    'WAPPUSH=+1234567890123456/TYPE=PLMN@ppg',
+    'WAPPUSH=+35840x/TYPE=PLMN@ppg',
+    'WAPPUSH=10.0.0.1/TYPE=IPv4@ppg',
+    'WAPPUSH=12345678/TYPE=MAN@ppg',
+    'WAPPUSH=alice/TYPE=USER@',
+    'WAPPUSH=alice/TYPE=USER@a b',
+    'WAPPUSH=alice/TYPE=USER/INSTANCE=hello@ppg',
+    'WAPPUSH=alice/TYPE=USER/INSTANCE=urn%3Ax%3Aa%0D%0Ab@ppg',
+    'WAPPUSH=alice/TYPE=USER/flag@ppg',
+    'WAPPUSH=ali%ce/TYPE=USER@ppg',
+    'WAPPUSH=ali%FFce/TYPE=USER@ppg',
+    'WAPPUSH=ali%00ce/TYPE=USER@ppg',
+    'WAPPUSH=ali%20ce/TYPE=USER@ppg',
+    'WAPPUSH=ali%0Ace/TYPE=USER@ppg',
+    'WAPPUSH=sip%3Aalice%2500%40example.com/TYPE=USER@ppg',
+    'WAPPUSH=sip%3Aalice%3Apassword%40example.com/TYPE=USER@ppg',
+    'WAPPUSH=sip%3Aexample.com/TYPE=USER@ppg',
+    'WAPPUSH=alice%40exa_%20mple/TYPE=USER@ppg',
+    'WAPPUSH=%3Calice%3E/TYPE=USER@ppg',
+    'WAPPUSH=alice%22/TYPE=USER@ppg',
+    'WAPPUSH=alice%40a%40b/TYPE=USER@ppg',
+    'sip:alice@example.com;gr=a b',
+    'sip:alice@',
+    'sip:@example.com',
+    'tel:112',
+    'tel:+358401234567;ext=5',
+    'mailto:alice@example.com',
+    'http://example.com/',
+    'alice bob',
+    'alice\r\nX: y',
+    'alice@-example.com',
+    'a'.repeat(2000),
+    `${'a'.repeat(300)}@example.com`,
+    `a@${'b'.repeat(64)}.com`.padEnd(400, 'x'),
+  ]) {
+    it(`refuses ${JSON.stringify(text.slice(0, 70))}`, () =>
+      assert.throws(() => read(text), { name: 'PpgError', code: 'PPG_E_ADDRESS', papCode: 2002 }));
+  }
+
+  it('takes nothing but the form of WAP-249 where raw addresses are off', () => {
+    for (const text of ['sip:alice@example.com', '+358401234567', '2100000A']) {
+      assert.throws(() => read(text, false), { code: 'PPG_E_ADDRESS' });
+    }
+    assert.equal(read('WAPPUSH=alice/TYPE=USER@ppg', false).aor, 'sip:alice@ims.example.com');
+  });
+});

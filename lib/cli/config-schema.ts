@@ -49,6 +49,8 @@ export interface NodeConfig {
   readonly limits: Readonly<Record<string, unknown>>;
   readonly retry: Readonly<Record<string, unknown>>;
   readonly notify: Readonly<Record<string, unknown>>;
+  /** Milliseconds that stopping may take; what is under way then is taken up at the next start. */
+  readonly stopWithin: number;
   readonly log: { readonly level: LogLevel };
 }
 
@@ -72,6 +74,7 @@ const port = z.preprocess(numberOrText, z.number(PORT).int(PORT).min(0, PORT).ma
 const FLAG = 'must be 1 (true) or 0 (false)';
 const flag = z.preprocess(flagOrText, z.boolean(FLAG));
 const host = z.string('must be an address to listen on, such as 127.0.0.1 or 0.0.0.0').min(1).max(255);
+const STOP = 'must be milliseconds, 0 to 600000';
 const rest = z.record(z.string(), z.unknown(), 'must be an object');
 
 const ACCOUNTS = 'must be NAME:PASSWORD, or several with commas between them; neither may be empty';
@@ -120,6 +123,7 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
     limits: rest.default({}),
     retry: rest.default({}),
     notify: z.looseObject({ allowPrivate: flag.default(false) }).default({ allowPrivate: false }),
+    stopWithin: z.preprocess(numberOrText, z.number(STOP).int(STOP).min(0, STOP).max(600_000, STOP)),
     log: z.strictObject({ level: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`) }),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'this section of the configuration is missing' : undefined) },

@@ -73,6 +73,7 @@ const configuration = (file: string): NodeConfig => ({
   limits: {},
   retry: {},
   notify: { allowPrivate: true },
+  stopWithin: 2000,
   log: { level: 'silent' },
 });
 

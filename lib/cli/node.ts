@@ -53,13 +53,11 @@ export interface RunningNode {
   /** Number of accounts that may submit. */
   readonly accounts: number;
   /**
-   * Takes nothing new, waits for what is under way, and stops everything. Never longer than `within` milliseconds
-   * (default 10,000); true when all had ended by then. What had not is taken up again at the next start.
+   * Takes nothing new, waits for what is under way, and stops everything. Never longer than the configuration's
+   * `stopWithin`; true when all had ended by then. What had not is taken up again at the next start.
    */
-  stop(within?: number): Promise<boolean>;
+  stop(): Promise<boolean>;
 }
-
-const STOP_WITHIN = 10_000;
 
 /**
  * Starts a standalone gateway as production has it, role by role: a drachtio server (real, or sipd), the gateway as an
@@ -117,15 +115,13 @@ async function start(
   await opening({ ...directName, setBy: 'PPG_DIRECT_PORT' }, () => ppg.start());
   started.push(() => ppg.stop());
 
-  const health = createHealth(ppg, clock);
-  const http = await startHttp({ ppg, health, metrics, log, ...config.http });
-  started.push(() => {
-    http.close();
-    return http.drain();
-  });
   const direct = ppg.directListening[0]?.port;
   const announced = server?.announced ?? `${loopbackOf(sip.host)}:${direct}`;
   const core = ownCore ? await startOwnCore(config, { ...embedded, port: corePort }, announced) : undefined;
+  if (core !== undefined) started.push(core.stop);
+
+  const health = createHealth(ppg, clock);
+  const http = await startHttp({ ppg, health, metrics, log, ...config.http });
 
   const stopAll = async (): Promise<void> => {
     health.stopping();
@@ -143,7 +139,7 @@ async function start(
     nextHop,
     announced,
     accounts: accounts.length,
-    stop: (within = STOP_WITHIN) => inTime(stopAll(), within, clock),
+    stop: () => inTime(stopAll(), config.stopWithin, clock),
   };
 }
 

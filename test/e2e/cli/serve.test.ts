@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { encodeMmsNotification } from '../../../lib/cli/demo/mms-notification.ts';
+import { Cli, FREE_PORTS, runCli, type ServedGateway, serveGateway, temporaryDirectory } from '../../support/cli.ts';
+
+const ALICE = 'alice@ims.localhost';
+
+describe('drachtio-ppg serve, phone and push', function () {
+  this.timeout(120_000);
+  const directory = temporaryDirectory();
+  let gateway: ServedGateway;
+  const processes: Cli[] = [];
+
+  const run = (...args: string[]) => runCli(args, { cwd: directory.path });
+  const account = (): string[] => ['--url', gateway.url, '--user', 'pi', '--pass', 'secret'];
+  const phone = async (user: string, ...args: string[]): Promise<Cli> => {
+    const cli = new Cli(['phone', '--server', gateway.registrar, '--user', user, '--json', ...args]);
+    processes.push(cli);
+    await cli.until(/registered sip:/);
+    return cli;
+  };
+
+  before(async () => {
+    gateway = await serveGateway(directory.path);
+  });
+  after(async () => {
+    for (const one of processes) await one.end();
+    await gateway?.cli.end();
+    directory.remove();
+  });
+
+  it('a binary push comes to the device octet for octet, and --wait tells so', async () => {
+    const body = encodeMmsNotification({
+      transactionId: 'T1',
+      from: '+358401234567/TYPE=PLMN',
+      messageSize: 1000,
+      expiresIn: 3600,
+      contentLocation: 'http://mmsc.localhost/T1',
+    });
+    writeFileSync(directory.file('mms.bin'), body);
+    const device = await phone(ALICE, '--app', 'mms.ua');
+    const type = 'application/vnd.wap.mms-message';
+    const pushed = await run(
+      'push',
+      ...account(),
+      '--to',
+      ALICE,
+      '--app',
+      'mms.ua',
+      '--type',
+      type,
+      '--confirmed',
+      '--wait',
+      directory.file('mms.bin'),
+    );
+    assert.equal(pushed.code, 0, pushed.stderr);
+    assert.match(pushed.stdout, /^sip:alice@ims\.localhost: delivered \(confirmed\), 1000 /);
+    const line = (await device.until(/^\{.*\}$/m))[0];
+    const push = JSON.parse(line) as { size: number; sha256: string; contentType: string; headers: { name: string }[] };
+    assert.equal(push.size, body.length);
+    assert.equal(push.sha256, createHash('sha256').update(body).digest('hex'));
+    assert.equal(push.contentType, type);
+    assert.ok(push.headers.some(({ name }) => name.toLowerCase() === 'x-wap-application-id'));
+    device.signal('SIGINT');
+    assert.equal(await device.ended, 0);
+  });
+
+  it('a push for a user who is away waits for the registration, and status tells both', async () => {
+    const options = ['--to', 'bob@ims.localhost', '--app', 'wml.ua', '--type', 'text/plain', '--push-id', 'p-bob'];
+    const pushed = await runCli(['push', ...account(), ...options, '--json', '-'], { input: 'hello' });
+    assert.equal(pushed.code, 0, pushed.stderr);
+    assert.deepEqual(JSON.parse(pushed.stdout).code, 1001);
+    const waiting = await run('status', 'p-bob', ...account());
+    assert.equal(waiting.code, 0, waiting.stderr);
+    assert.match(waiting.stdout, /^sip:bob@ims\.localhost: pending/);
+    const device = await phone('bob@ims.localhost', '--app', 'wml.ua', '--transport', 'tcp');
+    await device.until(/"size":5/);
+    const again = await runCli(['push', ...account(), ...options, '-'], { input: 'hello' });
+    assert.equal(again.code, 1);
+    assert.match(again.stdout, /^2007 /);
+  });
+
+  it('a refusal by the device ends the wait with exit code 1', async () => {
+    await phone('carol@ims.localhost', '--app', 'wml.ua', '--answer', '603');
+    const pushed = await runCli(
+      [
+        'push',
+        ...account(),
+        '--to',
+        'sip:carol@ims.localhost',
+        '--app',
+        'wml.ua',
+        '--type',
+        'text/plain',
+        '--confirmed',
+        '--wait',
+        '-',
+      ],
+      { input: 'hello' },
+    );
+    assert.equal(pushed.code, 1);
+    assert.match(pushed.stdout, /: aborted, 5235 /);
+  });
+
+  it('a wrong password and an unknown push-id are told as what they are', async () => {
+    const wrong = await run('status', 'p-bob', '--url', gateway.url, '--user', 'pi', '--pass', 'guess');
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /does not know this user and password/);
+    const unknown = await run('status', 'nobody-sent-this', ...account());
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /2004/);
+  });
+
+  it('health, readiness and metrics are served beside PAP', async () => {
+    const base = gateway.url.replace(/\/pap$/, '');
+    assert.equal((await fetch(`${base}/healthz`)).status, 200);
+    const ready = await fetch(`${base}/readyz`);
+    assert.equal(ready.status, 200, await ready.text());
+    const metrics = await (await fetch(`${base}/metrics`)).text();
+    assert.match(metrics, /^ppg_pushes_accepted_total [1-9]/m);
+    assert.match(metrics, /^ppg_recipients_final_total\{state="delivered",code="1000"\} [1-9]/m);
+    assert.match(metrics, /^process_resident_memory_bytes /m);
+    assert.equal((await fetch(`${base}/elsewhere`)).status, 404);
+  });
+
+  it('a second gateway on the same store, and one on a taken port, say what to do', async () => {
+    const store = await runCli(['serve'], {
+      env: { ...FREE_PORTS, PPG_STORE: `sqlite:${directory.file('ppg.db')}`, PPG_LOG_LEVEL: 'silent' },
+    });
+    assert.equal(store.code, 1, store.stderr);
+    assert.match(store.stderr, /ppg\.db/);
+    const port = new URL(gateway.url).port;
+    const taken = await runCli(['serve'], {
+      env: { ...FREE_PORTS, PPG_STORE: 'memory', PPG_HTTP_PORT: port, PPG_LOG_LEVEL: 'silent' },
+    });
+    assert.equal(taken.code, 1);
+    assert.match(taken.stderr, new RegExp(`port ${port} \\(HTTP\\).*in use.*PPG_HTTP_PORT`));
+    assert.equal(taken.stderr.trim().split('\n').length, 1, taken.stderr);
+  });
+
+  it('SIGTERM does not wait for a silent device longer than stopWithin, and the push goes on at the next start', async () => {
+    const own = temporaryDirectory();
+    let served = await serveGateway(own.path, { PPG_STOP_WITHIN: '300' });
+    try {
+      const target = (): string[] => ['--url', served.url, '--user', 'pi', '--pass', 'secret'];
+      const device = new Cli([
+        'phone',
+        '--server',
+        served.registrar,
+        '--user',
+        ALICE,
+        '--answer',
+        'silent,200',
+        '--json',
+      ]);
+      processes.push(device);
+      await device.until(/registered/);
+      const options = ['--to', ALICE, '--type', 'text/plain', '--push-id', 'p-silent', '--confirmed', '-'];
+      const pushed = await runCli(['push', ...target(), ...options], { input: 'hello' });
+      assert.equal(pushed.code, 0, pushed.stderr);
+      await device.until(/"answered":"silent"/);
+      served.cli.signal('SIGTERM');
+      assert.equal(await served.cli.ended, 0);
+      assert.match(served.cli.stderr, /did not end in time/);
+      served = await serveGateway(own.path);
+      await device.until(/"answered":200/);
+      const { stdout, stderr } = await runCli(['status', 'p-silent', ...target()]);
+      assert.match(stdout, /delivered \(confirmed\), 1000|pending/, stderr);
+    } finally {
+      await served.cli.end();
+      own.remove();
+    }
+  });
+
+  it('SIGTERM ends it with 0, and the next start knows pushes and registrations', async () => {
+    gateway.cli.signal('SIGTERM');
+    assert.equal(await gateway.cli.ended, 0, gateway.cli.stderr);
+    gateway = await serveGateway(directory.path);
+    const status = await run('status', 'p-bob', ...account());
+    assert.match(status.stdout, /^sip:bob@ims\.localhost: delivered/, status.stderr);
+    // bob's phone still listens and has not registered anew: only the core's file knows it
+    const pushed = await runCli(
+      [
+        'push',
+        ...account(),
+        '--to',
+        'bob@ims.localhost',
+        '--app',
+        'wml.ua',
+        '--type',
+        'text/plain',
+        '--confirmed',
+        '--wait',
+        '-',
+      ],
+      { input: 'again' },
+    );
+    assert.equal(pushed.code, 0, pushed.stdout + pushed.stderr);
+  });
+});
+
+describe('drachtio-ppg serve with one leg only', function () {
+  this.timeout(120_000);
+  const directory = temporaryDirectory();
+  after(() => directory.remove());
+
+  for (const leg of ['direct', 'drachtio']) {
+    it(`PPG_SIP_LEG=${leg} delivers text`, async () => {
+      const { cli, url, registrar } = await serveGateway(directory.path, { PPG_SIP_LEG: leg, PPG_STORE: 'memory' });
+      const device = new Cli(['phone', '--server', registrar, '--user', ALICE, '--app', 'wml.ua', '--json']);
+      try {
+        await device.until(/registered/);
+        const pushed = await runCli(
+          ['push', '--url', url, '--user', 'pi', '--to', ALICE, '--type', 'text/plain', '--confirmed', '--wait', '-'],
+          { input: 'hello', env: { PPG_PASSWORD: 'secret' } },
+        );
+        assert.equal(pushed.code, 0, pushed.stdout + pushed.stderr + cli.stdout);
+        assert.equal(/direct \(SIP/.test(cli.stderr), leg === 'direct');
+        assert.equal(/drachtio-srf on sipd/.test(cli.stderr), leg === 'drachtio');
+      } finally {
+        await device.end();
+        await cli.end();
+      }
+    });
+  }
+
+  it('a port that sipd or core cannot have is told by its variable', async () => {
+    const server = createServer();
+    const port = await new Promise<number>((resolve) => {
+      server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+    });
+    try {
+      for (const variable of ['PPG_SIPD_PORT', 'PPG_SIP_PORT', 'PPG_DIRECT_PORT', 'PPG_DRACHTIO_PORT']) {
+        const { code, stderr } = await runCli(['serve'], {
+          env: { ...FREE_PORTS, PPG_STORE: 'memory', PPG_LOG_LEVEL: 'silent', [variable]: String(port) },
+        });
+        assert.equal(code, 1, stderr);
+        assert.match(stderr, new RegExp(`port ${port} .*in use.*${variable}`));
+      }
+    } finally {
+      server.close();
+    }
+  });
+});

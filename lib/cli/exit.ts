@@ -26,7 +26,7 @@ export function reportFailure(error: unknown, terminal: Terminal): ExitCode {
     // commander has written its own message; --help and --version come here too
     return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
   }
-  if (error instanceof PpgError) {
+  if (isPpgError(error)) {
     terminal.note(`drachtio-ppg: ${error.message}${causeOf(error)}`);
     return USAGE_CODES.has(error.code) ? EXIT.USAGE : EXIT.FAILED;
   }
@@ -48,6 +48,10 @@ export function systemCode(error: unknown): string | undefined {
   }
   return undefined;
 }
+
+/** Also one of another copy of the package, as loaders make when a module is both required and imported. */
+const isPpgError = (error: unknown): error is PpgError =>
+  error instanceof PpgError || (error instanceof Error && error.name === 'PpgError');
 
 function causeOf(error: PpgError): string {
   const { cause } = error;

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PpgError } from '../../../lib/base/errors.ts';
+import { loadConfig } from '../../../lib/cli/config.ts';
+import { temporaryDirectory } from '../../support/cli.ts';
+
+describe('configuration of a standalone gateway', () => {
+  const directory = temporaryDirectory();
+  after(() => directory.remove());
+
+  const put = (folder: string, name: string, content: object): string => {
+    const path = directory.file(folder);
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, name), JSON.stringify(content));
+    return path;
+  };
+  const refusal = (env: Record<string, string>): string => {
+    try {
+      loadConfig(env, directory.file('nothing-here'));
+    } catch (error) {
+      assert.ok(error instanceof PpgError && error.code === 'PPG_E_CONFIG', String(error));
+      return error.message;
+    }
+    throw new Error('it was taken');
+  };
+
+  it('has a default for everything, wherever it is started', () => {
+    const { http, core, sipd, direct, store, accounts, sip } = loadConfig({}, directory.file('nothing-here'));
+    assert.deepEqual(http, { host: '127.0.0.1', port: 8080 });
+    assert.deepEqual([core.port, sipd.port, sipd.drachtioPort, direct.port], [5060, 5070, 9022, 5080]);
+    assert.equal(store, 'sqlite:./ppg.db');
+    assert.deepEqual(accounts, []);
+    assert.equal(sip.nextHop, undefined);
+  });
+
+  it('takes config/ of the working directory over its own, and the environment over both', () => {
+    put('app/config', 'default.json', { ppg: { domain: 'a.example', http: { port: 1 } }, other: { of: 'the app' } });
+    const app = directory.file('app');
+    assert.equal(loadConfig({}, app).domain, 'a.example');
+    assert.deepEqual(loadConfig({ PPG_HTTP_PORT: '2' }, app).http, { host: '127.0.0.1', port: 2 });
+  });
+
+  it('NODE_CONFIG_DIR stands for config/ of the working directory', () => {
+    const path = put('elsewhere', 'local.json', { ppg: { domain: 'b.example' } });
+    assert.equal(loadConfig({ NODE_CONFIG_DIR: path }, directory.file('app')).domain, 'b.example');
+  });
+
+  it('an environment of the name test has ports of its own and keeps nothing', () => {
+    const { http, store, log } = loadConfig({ NODE_ENV: 'test' }, directory.file('nothing-here'));
+    assert.deepEqual([http.port, store, log.level], [0, 'memory', 'silent']);
+  });
+
+  it('reads accounts, lists and flags from variables', () => {
+    const { accounts, sip, notify } = loadConfig(
+      { PPG_INITIATORS: 'mmsc:a:b, news:c', PPG_TRUSTED_PEERS: '10.0.0.0/8, ::1', PPG_NOTIFY_ALLOW_PRIVATE: '1' },
+      directory.file('nothing-here'),
+    );
+    assert.deepEqual(accounts, [
+      { name: 'mmsc', password: 'a:b' },
+      { name: 'news', password: 'c' },
+    ]);
+    assert.deepEqual(sip.trustedPeers, ['10.0.0.0/8', '::1']);
+    assert.equal(notify['allowPrivate'], true);
+  });
+
+  it('names every value that cannot be used, with its variable and what is allowed', () => {
+    const text = refusal({
+      PPG_HTTP_PORT: '80800',
+      PPG_SIP_LEG: 'both',
+      PPG_INITIATORS: 'mmsc',
+      PPG_LOG_LEVEL: 'loud',
+    });
+    assert.match(text, /ppg\.http\.port \(PPG_HTTP_PORT\): must be a port number, 0 to 65535/);
+    assert.match(text, /ppg\.sip\.leg \(PPG_SIP_LEG\): must be auto, drachtio or direct/);
+    assert.match(text, /\(PPG_INITIATORS\): must be NAME:PASSWORD/);
+    assert.match(text, /ppg\.log\.level \(PPG_LOG_LEVEL\): must be one of trace, debug/);
+  });
+
+  it('names what the gateway itself cannot use in the same way', () => {
+    const text = refusal({ PPG_DOMAIN: 'not a domain', PPG_NEXT_HOP: 'core.example.com', PPG_STORE: 'oracle' });
+    assert.match(text, /ppg\.domain \(PPG_DOMAIN\): must be a domain name/);
+    assert.match(text, /ppg\.sip\.nextHop \(PPG_NEXT_HOP\): must be a SIP URI/);
+    assert.match(text, /ppg\.store \(PPG_STORE\): must be "memory" or "sqlite:FILE"/);
+  });
+
+  it('refuses what it does not know, and files that are no JSON', () => {
+    const path = put('typo', 'default.json', { ppg: { htpp: {} } });
+    assert.throws(() => loadConfig({ NODE_CONFIG_DIR: path }), /htpp/);
+    writeFileSync(join(path, 'default.json'), '{"ppg":');
+    assert.throws(() => loadConfig({ NODE_CONFIG_DIR: path }), /Cannot parse config file/);
+  });
+});

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import { runProgram } from '../../../lib/cli/program.ts';
+import type { Terminal } from '../../../lib/cli/terminal.ts';
+import { parsePasswordHash, verifyPassword } from '../../../lib/security/password.ts';
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly notes: string;
+}
+
+/** Runs the program in this process, with a terminal of the test's own. */
+async function run(args: readonly string[], input = ''): Promise<Ran> {
+  const out: string[] = [];
+  const notes: string[] = [];
+  const terminal: Terminal = {
+    interactive: false,
+    line: (text) => void out.push(text),
+    note: (text) => void notes.push(text),
+    input: () => Promise.resolve(Buffer.from(input)),
+  };
+  const code = await runProgram(['node', 'drachtio-ppg', ...args], terminal);
+  return { code, out: out.join('\n'), notes: notes.join('\n') };
+}
+
+describe('command line', () => {
+  let server: Server;
+  let url: string;
+  let answer: { status: number; body: string };
+  let requests: { type: string; body: string }[];
+
+  before((done) => {
+    server = createServer((req, res) => {
+      let body = '';
+      req.setEncoding('latin1');
+      req.on('data', (chunk) => {
+        body += chunk;
+      });
+      req.on('end', () => {
+        requests.push({ type: req.headers['content-type'] ?? '', body });
+        res.writeHead(answer.status, { 'content-type': 'application/xml' }).end(answer.body);
+      });
+    });
+    server.listen(0, '127.0.0.1', () => {
+      url = `http://127.0.0.1:${(server.address() as { port: number }).port}/pap`;
+      done();
+    });
+  });
+  beforeEach(() => {
+    requests = [];
+  });
+  after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+
+  const target = (): string[] => ['--url', url, '--user', 'pi', '--pass', 'secret'];
+  const pushing = (...more: string[]): string[] => [
+    'push',
+    ...target(),
+    '--to',
+    'a@b.example',
+    '--type',
+    'text/plain',
+    ...more,
+    '-',
+  ];
+  const pap = (content: string): string => `<?xml version="1.0"?><pap>${content}</pap>`;
+
+  it('hash prints a hash that the password fits', async () => {
+    const { code, out } = await run(['hash'], 'secret\n');
+    assert.equal(code, 0);
+    assert.equal(await verifyPassword('secret', parsePasswordHash(out)), true);
+    assert.equal((await run(['hash'], '\n')).code, 2);
+  });
+
+  it('push sends a document and the content as it is', async () => {
+    answer = {
+      status: 202,
+      body: pap('<push-response push-id="p"><response-result code="1001" desc="ok"/></push-response>'),
+    };
+    const { code, out } = await run(
+      pushing('--app', 'mms.ua', '--confirmed', '--priority', 'high', '--push-id', 'p'),
+      'a\0\u00e9',
+    );
+    assert.equal(code, 0);
+    assert.match(out, /^1001 ok {2}push-id p$/);
+    const [{ type = '', body = '' } = {}] = requests;
+    assert.match(type, /^multipart\/related; type="application\/xml"; boundary="/);
+    assert.match(body, /address-value="WAPPUSH=sip%3Aa%40b\.example\/TYPE=USER@127\.0\.0\.1"/);
+    assert.match(body, /priority="high" delivery-method="confirmed"/);
+    assert.match(
+      body,
+      /X-Wap-Application-Id: x-wap-application:mms\.ua\r\nContent-Type: text\/plain\r\n\r\na\0\u00c3\u00a9\r\n--/,
+    );
+  });
+
+  it('push --json of a refusal is JSON, and exit code 1', async () => {
+    answer = { status: 202, body: pap('<badmessage-response code="2000" desc="bad"/>') };
+    const { code, out } = await run(pushing('--json', '--push-id', 'p'));
+    assert.deepEqual([code, JSON.parse(out)], [1, { pushId: 'p', code: 2000, desc: 'bad' }]);
+  });
+
+  it('status shows nothing that steers a terminal', async () => {
+    const address = '<address address-value="x&#x9b;31m"/>';
+    answer = {
+      status: 202,
+      body: pap(
+        `<statusquery-response push-id="p"><statusquery-result message-state="pending" code="1000">${address}</statusquery-result></statusquery-response>`,
+      ),
+    };
+    const { code, out } = await run(['status', 'p', ...target()]);
+    assert.equal(code, 0);
+    assert.match(out, /^x\?31m: pending, 1000 OK/);
+  });
+
+  it('an answer that is no PAP, and none at all, are told as such', async () => {
+    answer = { status: 404, body: '<html>not found</html>' };
+    const wrong = await run(['status', 'p', ...target()]);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.notes, /answered HTTP 404 and no PAP document/);
+    const none = await run(['status', 'p', '--url', 'http://127.0.0.1:1/pap', '--user', 'a', '--pass', 'b']);
+    assert.equal(none.code, 1);
+    assert.match(none.notes, /no answer from .*is the gateway running there\?/);
+  });
+
+  const cases: [string, () => string[], RegExp][] = [
+    ['no user', () => ['push', '--to', 'a@b', '--type', 't/p', '--pass', 'x', '-'], /--user NAME/],
+    [
+      'an address without domain',
+      () => ['push', ...target(), '--to', 'alice', '--type', 't/p', '-'],
+      /names no domain/,
+    ],
+    [
+      'a URL that is none',
+      () => ['status', 'p', '--url', 'ppg', '--user', 'a', '--pass', 'b'],
+      /--url "ppg" is no HTTP URL/,
+    ],
+    ['a file that is not there', () => [...pushing().slice(0, -1), '/no/such/file'], /cannot read \/no\/such\/file/],
+    ['a time that is none', () => pushing('--deliver-before', 'soon'), /--deliver-before "soon" is no time/],
+    ['an answer script that is none', () => ['phone', '--user', 'a@b', '--answer', '99'], /answer 1 is "99"/],
+    ['a server that is none', () => ['phone', '--user', 'a@b', '--server', 'x:y:z'], /not a port/],
+  ];
+  for (const [what, args, says] of cases) {
+    it(`${what}: exit code 2, and what to do`, async () => {
+      const { code, notes } = await run(args());
+      assert.equal(code, 2, notes);
+      assert.match(notes, says);
+    });
+  }
+});

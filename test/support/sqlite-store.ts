@@ -9,6 +9,8 @@ export interface StoreFolder {
   readonly file: string;
   /** Opens the file; `options` beyond the file as wanted. */
   open(now: number, options?: Partial<SqliteStoreOptions>): Promise<SqliteStore>;
+  /** Copies the files as they are, without asking their owner; answers the name of the copy. */
+  copy(): string;
   /** Opens what a kill at this moment would leave: the files as they are, without asking their owner. */
   openKilled(now: number, options?: Partial<SqliteStoreOptions>): Promise<SqliteStore>;
   /** Closes every store that was opened here and removes the folder. */
@@ -25,16 +27,19 @@ export function storeFolder(): StoreFolder {
     return store;
   };
   const file = join(folder, 'ppg.db');
+  let copies = 0;
+  const copy = (): string => {
+    const name = join(folder, `copy-${copies++}.db`);
+    for (const suffix of ['', '-wal']) {
+      if (existsSync(file + suffix)) copyFileSync(file + suffix, name + suffix);
+    }
+    return name;
+  };
   return {
     file,
     open: (now, options = {}) => openFile(file, now, options),
-    openKilled: (now, options = {}) => {
-      const copy = join(folder, `killed-${opened.length}.db`);
-      for (const suffix of ['', '-wal']) {
-        if (existsSync(file + suffix)) copyFileSync(file + suffix, copy + suffix);
-      }
-      return openFile(copy, now, options);
-    },
+    copy,
+    openKilled: (now, options = {}) => openFile(copy(), now, options),
     dispose: async () => {
       await Promise.all(opened.map((store) => store.close()));
       rmSync(folder, { recursive: true, force: true });

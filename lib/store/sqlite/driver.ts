@@ -40,8 +40,12 @@ function checked(values: SqlValue[]): SqlValue[] {
   for (let i = 0; i < values.length; i++) {
     const value: unknown = values[i];
     const type = typeof value;
-    if (type === 'string' || type === 'number' || value === null || type === 'bigint' || Buffer.isBuffer(value))
+    if (type === 'string') {
+      // libsql stores it whole and reads it back cut.
+      if ((value as string).includes('\0')) throw new PpgError('PPG_E_STORE', 'Text with a NUL cannot be stored.');
       continue;
+    }
+    if (type === 'number' || value === null || type === 'bigint' || Buffer.isBuffer(value)) continue;
     throw new PpgError('PPG_E_STORE', `A ${type} cannot be stored (parameter ${i + 1}).`);
   }
   return values;

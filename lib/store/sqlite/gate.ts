@@ -2,7 +2,8 @@ const HELD = 0;
 const DELAY = 1;
 const FAILURES = 2;
 const WAITING = 3;
-const CELLS = 4;
+const COMMITS = 4;
+const CELLS = 5;
 
 /**
  * Lets a test reach into the thread: hold commits (nothing is answered before they are let go), slow them, or make
@@ -31,6 +32,11 @@ export class CommitGate {
     Atomics.store(this.#cells, FAILURES, count);
   }
 
+  /** Commits that have come to the gate. */
+  get commits(): number {
+    return Atomics.load(this.#cells, COMMITS);
+  }
+
   /** True while a commit stands at the gate. */
   get waiting(): boolean {
     return Atomics.load(this.#cells, WAITING) === 1;
@@ -41,6 +47,7 @@ export class CommitGate {
 export function passGate(shared: SharedArrayBuffer): () => void {
   const cells = new Int32Array(shared);
   return () => {
+    Atomics.add(cells, COMMITS, 1);
     Atomics.store(cells, WAITING, 1);
     Atomics.wait(cells, HELD, 1);
     const delay = Atomics.load(cells, DELAY);

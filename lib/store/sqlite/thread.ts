@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -205,13 +205,16 @@ export class StoreThread {
   }
 }
 
-/** Makes the file, so that what subscribers are sent is readable by nobody else; SQLite gives its other files the same mode. */
+/**
+ * Makes the file, so that what subscribers are sent is readable by nobody else; SQLite gives its other files the same
+ * mode. A file that is there is not touched: closing any descriptor of it would drop every lock of this process on it.
+ */
 function createPrivately(file: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true });
-    closeSync(openSync(file, 'a', 0o600));
+    if (!existsSync(file)) closeSync(openSync(file, 'ax', 0o600));
   } catch (error) {
-    throw new PpgError('PPG_E_STORE', `The database ${file} cannot be written: ${messageOf(error)}`, { cause: error });
+    throw new PpgError('PPG_E_STORE', `The database ${file} cannot be made: ${messageOf(error)}`, { cause: error });
   }
 }
 

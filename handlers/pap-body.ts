@@ -3,7 +3,12 @@ import type { Clock } from '../lib/base/clock.ts';
 import { PpgError } from '../lib/base/errors.ts';
 
 /** A request as Node gives it, with what Express and a body parser in front may have added. */
-export type PapRequest = IncomingMessage & { body?: unknown; ip?: string | undefined };
+export type PapRequest = IncomingMessage & {
+  body?: unknown;
+  ip?: string | undefined;
+  /** Set by Express when a route, not a mount point, led here. */
+  route?: unknown;
+};
 
 export interface BodyLimits {
   /** Octets. */
@@ -39,6 +44,7 @@ export function readBody(request: PapRequest, limits: BodyLimits, clock: Clock):
   if (typeof body === 'string') return bounded(octetsOf(body, request), limits);
   // Parsers of Express 4 leave `{}` on requests they did not touch: the stream tells who is right.
   if (request.readableDidRead || request.readableEnded) throw consumed();
+  if (request.destroyed) throw new HttpRefusal(400, 'the client went away', CLOSE);
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > limits.maxBytes) throw tooLarge(limits);
   return readStream(request, limits, clock);

@@ -53,13 +53,13 @@ const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="PAP", charset="UTF-8"' };
 
 /**
  * The PAP endpoint as `app.use('/pap', papRouter(...))` wants it: it answers at the path it is mounted on and leaves
- * every path below to the app. A plain function, since a router inside a router costs more than reading the PAP.
+ * every path below to the app. `app.post('/pap', papRouter(...))` works as well. A plain function, since a router inside a router costs more than reading the PAP.
  */
 export function papRouter(dependencies: PapDependencies): PapHttpHandler {
   const handler = papHandler(dependencies);
   return (request, response, next) => {
     const path = (request.url ?? '/').split('?', 1)[0];
-    if (path === '/' || path === '') handler(request, response, next);
+    if (path === '/' || path === '' || request.route !== undefined) handler(request, response, next);
     else next();
   };
 }

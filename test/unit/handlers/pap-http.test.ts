@@ -237,6 +237,14 @@ describe('the PAP endpoint as HTTP', () => {
         assert.deepEqual((await endpoint.post('', 'application/xml', { path: '/pap/below' })).status, 404);
       });
 
+      it('answers as a route of its own', async () => {
+        const deps = dependencies();
+        const app = framework();
+        app.post('/push/pap', papRouter(deps));
+        endpoint = await Endpoint.of(createServer(app));
+        assert.equal((await endpoint.post(binary, BINARY, { path: '/push/pap' })).status, 202);
+      });
+
       it('works behind parsers that leave its types alone', async () => {
         const { endpoint, engine } = await mount((app) =>
           app.use(framework.json(), framework.urlencoded({ extended: false })),

@@ -244,3 +244,59 @@ describe('drachtio-ppg serve with one leg only', function () {
     }
   });
 });
+
+describe('drachtio-ppg serve beside a server and a core of their own', function () {
+  this.timeout(120_000);
+  const directory = temporaryDirectory();
+  const processes: Cli[] = [];
+  const start = (args: string[], env: Record<string, string> = {}): Cli => {
+    const cli = new Cli(args, { env: { ...FREE_PORTS, PPG_LOG_LEVEL: 'silent', ...env }, cwd: directory.path });
+    processes.push(cli);
+    return cli;
+  };
+  after(async () => {
+    for (const one of processes) await one.end();
+    directory.remove();
+  });
+
+  it('starts neither of the embedded ones, and delivers', async () => {
+    const sipd = await start(['sipd', '--secret', 'cymru']).until(/SIP on \S+:(\d+) .*127\.0\.0\.1:(\d+)/);
+    const core = await start(['core', '--as', `sip:127.0.0.1:${sipd[1]}`]).until(/register at \S+:(\d+)/);
+    const beside = {
+      DRACHTIO_HOST: '127.0.0.1',
+      DRACHTIO_PORT: sipd[2] as string,
+      PPG_NEXT_HOP: `sip:127.0.0.1:${core[1]}`,
+      PPG_STORE: 'memory',
+      PPG_INITIATORS: 'pi:secret',
+    };
+    const refused = start(['serve'], { ...beside, DRACHTIO_SECRET: 'wrong' });
+    assert.equal(await refused.ended, 1);
+    assert.match(refused.stderr, /is the secret right\?/);
+    assert.equal(await start(['serve'], beside).ended, 2, 'a server without its secret');
+
+    const gateway = start(['serve'], { ...beside, DRACHTIO_SECRET: 'cymru' });
+    const [, url = ''] = await gateway.until(/PAP +(http:\S+)/);
+    assert.match(gateway.stderr, new RegExp(`core +sip:127\\.0\\.0\\.1:${core[1]} `));
+    await start(['phone', '--server', `127.0.0.1:${core[1]}`, '--user', ALICE, '--app', 'wml.ua']).until(/registered/);
+    const pushed = await runCli(
+      [
+        'push',
+        '--url',
+        url,
+        '--user',
+        'pi',
+        '--pass',
+        'secret',
+        '--to',
+        ALICE,
+        '--type',
+        'text/plain',
+        '--confirmed',
+        '--wait',
+        '-',
+      ],
+      { input: 'hello' },
+    );
+    assert.equal(pushed.code, 0, pushed.stdout + pushed.stderr);
+  });
+});

@@ -1,4 +1,5 @@
 import { PpgError } from '../base/errors.ts';
+import { parseHostPort } from '../codec/sip/host.ts';
 import { splitList } from '../codec/sip/list.ts';
 import { canonicalName } from '../codec/sip/message.ts';
 import { parseNameAddr } from '../codec/sip/name-addr.ts';
@@ -40,7 +41,9 @@ function targetOfUri(uri: SipUri): Target {
   const transport = uriParam(uri, 'transport')?.toLowerCase();
   if (uri.scheme === 'sips' || (transport !== undefined && transport !== 'udp' && transport !== 'tcp'))
     throw new PpgError('PPG_E_LEG_CANNOT', `no transport for ${uri.scheme}: ${transport ?? 'tls'}`);
-  return { host: uriParam(uri, 'maddr') ?? uri.host, port: uri.port ?? SIP_PORT, protocol: transport };
+  const maddr = uriParam(uri, 'maddr');
+  const host = maddr === undefined ? uri.host : parseHostPort(maddr).host;
+  return { host, port: uri.port ?? SIP_PORT, protocol: transport };
 }
 
 /** The hops to try, best first. `protocols` are those that the stack is bound for. */

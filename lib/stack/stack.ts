@@ -9,6 +9,7 @@ import { salvageRequest } from '../codec/sip/salvage.ts';
 import { branchOf, MAGIC_COOKIE } from '../codec/sip/via.ts';
 import { writeSip } from '../codec/sip/write.ts';
 import { type ClientEnvironment, NonInviteClient } from './client-transaction.ts';
+import { Answerable, Begun, Unanswered } from './handles.ts';
 import { checkRequest, stampTopVia, topViaOf } from './inbound.ts';
 import { type AdvertisedAddress, ViaMaker } from './sent-by.ts';
 import { NonInviteServer, type ServerEnvironment } from './server-transaction.ts';
@@ -259,78 +260,6 @@ class Stack implements SipStack, TransportListener, ClientEnvironment, ServerEnv
 
   #report(error: unknown, sentence: string): void {
     this.#log.error({ err: error }, sentence);
-  }
-}
-
-/** A client transaction as its user sees it. */
-class Begun implements ClientTransaction {
-  readonly id: string;
-  readonly request: SipRequest;
-  readonly #machine: NonInviteClient;
-
-  constructor(id: string, request: SipRequest, machine: NonInviteClient) {
-    this.id = id;
-    this.request = request;
-    this.#machine = machine;
-  }
-
-  get sent(): boolean {
-    return this.#machine.sent;
-  }
-}
-
-/** A request with its transaction, as the handler sees it. */
-class Answerable implements ServerTransaction {
-  readonly id: string;
-  readonly request: SipRequest;
-  readonly raw: Buffer;
-  readonly flow: Flow;
-  readonly #machine: NonInviteServer;
-  readonly #log: Logger;
-
-  constructor(id: string, request: SipRequest, raw: Buffer, flow: Flow, machine: NonInviteServer, log: Logger) {
-    this.id = id;
-    this.request = request;
-    this.raw = raw;
-    this.flow = flow;
-    this.#machine = machine;
-    this.#log = log;
-  }
-
-  respond(response: SipResponse): void {
-    if (this.#machine.answered) return;
-    try {
-      this.#machine.respond(response.status, writeSip(response));
-    } catch (error) {
-      // The response has octets that no header may have; the peer still gets an answer.
-      this.#log.error({ err: error }, 'a response could not be written');
-      if (response.status >= 200) this.#machine.respond(500, writeSip(respondTo(this.request, 500)));
-    }
-  }
-
-  onTerminated(listener: () => void): void {
-    this.#machine.onTerminated(listener);
-  }
-}
-
-/** An ACK: it has no transaction and no answer (RFC 3261 section 17). */
-class Unanswered implements ServerTransaction {
-  readonly id: string;
-  readonly request: SipRequest;
-  readonly raw: Buffer;
-  readonly flow: Flow;
-
-  constructor(id: string, request: SipRequest, raw: Buffer, flow: Flow) {
-    this.id = id;
-    this.request = request;
-    this.raw = raw;
-    this.flow = flow;
-  }
-
-  respond(): void {}
-
-  onTerminated(listener: () => void): void {
-    listener();
   }
 }
 

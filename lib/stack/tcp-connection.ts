@@ -6,15 +6,23 @@ import type { Flow } from './types.ts';
 
 const PONG = Buffer.from('\r\n');
 
+/**
+ * Octets of responses and keep-alives that may wait for a peer who does not read. He decides how many requests he sends,
+ * so this is far below what our own requests may take.
+ */
+const MAX_UNREAD_REPLIES = 1024 * 1024;
+
 /** What a connection needs of the transport that holds it. */
 export interface ConnectionHost {
   readonly listener: TransportListener;
   readonly limits: SipLimits;
-  /** Octets that may wait for a peer who does not read. */
+  /** Octets of our requests that may wait for a peer who does not read. */
   readonly maxUnsent: number;
   now(): number;
   /** Counts octets held of unfinished messages; false when all connections together hold too many. */
   hold(change: number): boolean;
+  /** It takes no more messages; what has been written is still on its way out. */
+  onRetired(connection: TcpConnection): void;
   onClosed(connection: TcpConnection): void;
   /** For responses when this connection is gone. */
   sendAnew(octets: Buffer, host: string, port: number, sender: Sender | undefined): void;
@@ -37,7 +45,7 @@ export class TcpConnection implements Endpoint, Link {
   readonly #framer: StreamFramer;
   /** Who is told when the connection breaks. */
   readonly #senders = new Set<Sender>();
-  #state: 'connecting' | 'open' | 'closed';
+  #state: 'connecting' | 'open' | 'retired' | 'closed';
   #waiting: Waiting[] = [];
   #unsent = 0;
   #held = 0;
@@ -54,8 +62,11 @@ export class TcpConnection implements Endpoint, Link {
     this.lastUsed = host.now();
     this.#framer = new StreamFramer(
       {
-        onMessage: (message, raw) => host.listener.onMessage(message, raw, { flow: this.flow, endpoint: this }),
-        onPing: () => this.send(PONG, undefined),
+        onMessage: (message, raw) => {
+          this.partialSince = undefined;
+          host.listener.onMessage(message, raw, { flow: this.flow, endpoint: this });
+        },
+        onPing: () => this.#offer(PONG, undefined, MAX_UNREAD_REPLIES),
       },
       host.limits,
     );
@@ -65,6 +76,7 @@ export class TcpConnection implements Endpoint, Link {
     socket.on('error', (error) => {
       this.#error = error;
     });
+    socket.on('end', () => this.retire(new Error('the peer closed the connection')));
     socket.on('close', () => this.close(this.#error ?? new Error('the peer closed the connection')));
   }
 
@@ -77,13 +89,19 @@ export class TcpConnection implements Endpoint, Link {
     return this.#senders.size > 0 || this.#waiting.length > 0;
   }
 
+  /** Sends a request. */
   send(octets: Buffer, sender: Sender | undefined): void {
-    if (this.#state === 'closed') {
+    this.#offer(octets, sender, this.#host.maxUnsent);
+  }
+
+  /** `limit` is for what waits already, so that one message of any size may always be sent. */
+  #offer(octets: Buffer, sender: Sender | undefined, limit: number): void {
+    if (this.#state === 'closed' || this.#state === 'retired') {
       sender?.onSendError(this.#error ?? new Error('the connection is closed'));
       return;
     }
     this.lastUsed = this.#host.now();
-    if (this.#unsent + this.#socket.writableLength + octets.length > this.#host.maxUnsent) {
+    if (this.#unsent + this.#socket.writableLength > limit) {
       const error = new Error('the peer does not read');
       sender?.onSendError(error);
       if (this.#state === 'open') this.close(error);
@@ -94,8 +112,8 @@ export class TcpConnection implements Endpoint, Link {
   }
 
   reply(octets: Buffer, host: string, port: number, sender: Sender | undefined): void {
-    if (this.#state === 'closed') this.#host.sendAnew(octets, host, port, sender);
-    else this.send(octets, sender);
+    if (this.#state === 'closed' || this.#state === 'retired') this.#host.sendAnew(octets, host, port, sender);
+    else this.#offer(octets, sender, MAX_UNREAD_REPLIES);
   }
 
   release(sender: Sender): void {
@@ -106,24 +124,31 @@ export class TcpConnection implements Endpoint, Link {
   close(reason: Error): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#socket.destroy();
+    this.#host.onClosed(this);
+    this.#letGo(reason);
+  }
+
+  /** Lets what has been written arrive, then closes; nothing more is read, so nobody waits for an answer any longer. */
+  retire(reason: Error): void {
+    if (this.#state === 'closed' || this.#state === 'retired') return;
+    this.#state = 'retired';
+    this.lastUsed = this.#host.now();
+    this.#host.onRetired(this);
+    this.#socket.end();
+    this.#letGo(reason);
+  }
+
+  #letGo(reason: Error): void {
     this.#error ??= reason;
     this.#framer.stop();
     this.#settleHeld(0);
-    this.#socket.destroy();
-    this.#host.onClosed(this);
     const waiting = this.#waiting;
     const senders = [...this.#senders];
     this.#waiting = [];
     this.#senders.clear();
     for (const { sender } of waiting) sender?.onSendError(reason);
     for (const sender of senders) sender.onSendError(reason);
-  }
-
-  /** Lets what has been written arrive, then closes. */
-  end(reason: Error): void {
-    this.#framer.stop();
-    this.#settleHeld(0);
-    this.#socket.end(() => this.close(reason));
   }
 
   #onConnect(): void {
@@ -161,9 +186,10 @@ export class TcpConnection implements Endpoint, Link {
     } catch (error) {
       const octets = this.#framer.pending;
       this.#host.listener.onMalformed(error, octets, { flow: this.flow, endpoint: this });
-      this.end(new Error('the stream lost its frame', { cause: error }));
+      this.retire(new Error('the stream lost its frame', { cause: error }));
       return;
     }
+    if (this.#state === 'retired' || this.#state === 'closed') return;
     const held = this.#framer.buffered;
     if (held === 0) this.partialSince = undefined;
     else this.partialSince ??= this.lastUsed;

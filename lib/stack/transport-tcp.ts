@@ -10,7 +10,7 @@ export interface TcpOptions {
   readonly maxConnections: number;
   /** Octets of unfinished messages that all connections together may hold. */
   readonly maxHeld: number;
-  /** Octets that may wait in one connection for a peer who does not read. */
+  /** Octets of requests that may wait in one connection for a peer who does not read. */
   readonly maxUnsent: number;
   /** A connection without traffic and without open requests is closed after this, ms. */
   readonly idle: number;
@@ -28,6 +28,9 @@ export const DEFAULT_TCP: TcpOptions = {
   messageTime: 30_000,
   connectTime: 10_000,
 };
+
+/** A connection that has been given up must be gone this long afterwards, ms. */
+const LINGER = 5_000;
 
 /** How often idle and slow connections are looked for, ms. */
 const SWEEP = 5_000;
@@ -47,6 +50,8 @@ export class TcpTransport implements ConnectionHost {
   readonly #onError: (error: Error) => void;
   readonly #servers: Server[] = [];
   readonly #connections = new Map<string, TcpConnection>();
+  /** Given up, with octets still on their way out. */
+  readonly #retired = new Set<TcpConnection>();
   #held = 0;
   #sweeper: TimerHandle | undefined;
   #stopped = false;
@@ -67,7 +72,7 @@ export class TcpTransport implements ConnectionHost {
   }
 
   get connections(): number {
-    return this.#connections.size;
+    return this.#connections.size + this.#retired.size;
   }
 
   listen(point: ListenPoint): Promise<ListenPoint> {
@@ -97,7 +102,7 @@ export class TcpTransport implements ConnectionHost {
   async close(): Promise<void> {
     this.#stopped = true;
     this.#clock.clearTimeout(this.#sweeper);
-    for (const connection of this.#connections.values()) connection.close(STOPPED);
+    for (const connection of [...this.#connections.values(), ...this.#retired]) connection.close(STOPPED);
     await Promise.all(this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
   }
 
@@ -110,7 +115,17 @@ export class TcpTransport implements ConnectionHost {
     return change <= 0 || this.#held <= this.#options.maxHeld;
   }
 
+  onRetired(connection: TcpConnection): void {
+    this.#leavePool(connection);
+    this.#retired.add(connection);
+  }
+
   onClosed(connection: TcpConnection): void {
+    this.#leavePool(connection);
+    this.#retired.delete(connection);
+  }
+
+  #leavePool(connection: TcpConnection): void {
     if (this.#connections.get(connection.key) === connection) this.#connections.delete(connection.key);
   }
 
@@ -126,13 +141,13 @@ export class TcpTransport implements ConnectionHost {
 
   #connect(host: string, port: number): TcpConnection | Error {
     if (this.#stopped) return STOPPED;
-    if (this.#isFull()) return new Error(`${this.#connections.size} connections are open`);
+    if (this.#isFull()) return new Error(`${this.connections} connections are open`);
     const connection = this.#add(connect({ host, port, noDelay: true }), host, port);
     return connection;
   }
 
   #isFull(): boolean {
-    return this.#connections.size >= this.#options.maxConnections;
+    return this.connections >= this.#options.maxConnections;
   }
 
   #add(socket: Socket, host: string, port: number): TcpConnection {
@@ -157,7 +172,10 @@ export class TcpTransport implements ConnectionHost {
       const reason = this.#overdue(connection, now);
       if (reason !== undefined) connection.close(new Error(reason));
     }
-    if (this.#connections.size > 0) this.#sweeper = this.#clock.setTimeout(this.#sweep, SWEEP);
+    for (const connection of this.#retired) {
+      if (now - connection.lastUsed >= LINGER) connection.close(new Error('the peer does not read'));
+    }
+    if (this.connections > 0) this.#sweeper = this.#clock.setTimeout(this.#sweep, SWEEP);
   };
 
   #overdue(connection: TcpConnection, now: number): string | undefined {

@@ -215,6 +215,12 @@ describe('SIP codec, in bounded time', () => {
     ['one long value of blanks', Buffer.from(`A sip:b SIP/2.0\r\nX:${' '.repeat(60_000)}x\r\n\r\n`)],
     ['many folds', Buffer.from(`A sip:b SIP/2.0\r\nX: a${'\r\n '.repeat(20_000)}b\r\n\r\n`)],
     ['many folds of blanks', Buffer.from(`A sip:b SIP/2.0\r\nX: a${`\r\n${' '.repeat(300)}`.repeat(200)}b\r\n\r\n`)],
+    ['a fold behind many blanks', Buffer.from(`A sip:b SIP/2.0\r\nX:${' '.repeat(60_000)}x\r\n y\r\n\r\n`)],
+    ['blanks within sent-by', Buffer.from(`A sip:b SIP/2.0\r\nVia: SIP/2.0/UDP a${' '.repeat(60_000)}b\r\n\r\n`)],
+    ['blanks within a Via protocol', Buffer.from(`A sip:b SIP/2.0\r\nVia: SIP${' '.repeat(60_000)}x\r\n\r\n`)],
+    ['a long telephone number', Buffer.from(`A sip:b SIP/2.0\r\nTo: tel:${'1'.repeat(8000)}x\r\n\r\n`)],
+    ['blanks in a display name', Buffer.from(`A sip:b SIP/2.0\r\nTo: a${' '.repeat(60_000)}b <sip:a>\r\n\r\n`)],
+    ['escapes', Buffer.from(`A sip:b SIP/2.0\r\nTo: ${'%41'.repeat(2500)}%@x\r\n\r\n`)],
     ['no line end at all', Buffer.alloc(65_000, 'a')],
     ['only line ends', Buffer.alloc(65_000, '\r\n')],
     ['only carriage returns', Buffer.alloc(65_000, '\r')],
@@ -230,10 +236,12 @@ describe('SIP codec, in bounded time', () => {
         tolerates(() => splitList(read.headers.get('To') ?? ''));
         tolerates(() => parseNameAddr(read.headers.get('To') ?? ''));
         tolerates(() => parseUri(`sip:${read.headers.get('To')}`));
+        tolerates(() => parseUri(read.headers.get('To') ?? ''));
+        tolerates(() => parseVia(read.headers.get('Via') ?? ''));
       });
       salvageRequest(octets);
       const { user, system } = process.cpuUsage(before);
-      assert.ok(user + system < 1_000_000, `${user + system} us`);
+      assert.ok(user + system < 200_000, `${user + system} us`);
     });
   }
 });

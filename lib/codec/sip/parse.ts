@@ -15,9 +15,6 @@ const END_OF_HEAD = Buffer.from('\r\n\r\n');
  */
 const FORBIDDEN = /\r(?!\n)|(?<!\r)\n|(?<!\\)\0/;
 
-/** RFC 3261 section 7.3.1: a fold, with the blanks around it, stands for one space. */
-const FOLD = /[ \t]*\r\n[ \t]+/g;
-
 /** Start line and headers of a message whose body is still to come. */
 export interface SipHead {
   readonly start:
@@ -134,9 +131,10 @@ function trimmed(text: string, from: number, to: number, both: boolean): string 
   return text.slice(start, end);
 }
 
+/** RFC 3261 section 7.3.1: a fold, with the blanks around it, stands for one space. */
 function unfolded(value: string): string {
-  const flat = value.replace(FOLD, ' ');
-  return trimmed(flat, 0, flat.length, true);
+  const lines = value.split('\r\n').map((line) => trimmed(line, 0, line.length, true));
+  return lines.filter((line) => line !== '').join(' ');
 }
 
 /** Two Content-Lengths would let two readers see two messages, so they are refused even when equal. */

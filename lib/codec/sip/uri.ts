@@ -35,7 +35,9 @@ const PASSWORD = /^(?:[0-9A-Za-z\-_.!~*'()&=+$,]|%[0-9A-Fa-f]{2})*$/;
 const PARAM = /^(?:[0-9A-Za-z\-_.!~*'()[\]/:&+$]|%[0-9A-Fa-f]{2})+$/;
 /** hname and hvalue: unreserved, escaped and hnv-unreserved. */
 const HEADER_PART = /^(?:[0-9A-Za-z\-_.!~*'()[\]/?:+$]|%[0-9A-Fa-f]{2})*$/;
-const TEL_NUMBER = /^\+?[0-9A-Fa-f*#().-]*[0-9A-Fa-f*#][0-9A-Fa-f*#().-]*$/;
+/** phonedigits and visual separators of RFC 3966 section 3; a number has at least one digit. */
+const TEL_NUMBER = /^\+?[0-9A-Fa-f*#().-]+$/;
+const DIGIT = /[0-9A-Fa-f*#]/;
 
 /** Reads a sip:, sips: or tel: URI. Throws PPG_E_SIP_SYNTAX, for another scheme with SIP status 416. */
 export function parseUri(text: string): Uri {
@@ -109,7 +111,7 @@ function pieces(text: string, separator: string): string[] {
 function parseTel(text: string): TelUri {
   const semicolon = text.indexOf(';');
   const number = semicolon < 0 ? text : text.slice(0, semicolon);
-  if (!TEL_NUMBER.test(number)) throw syntaxError(`not a telephone number: ${excerpt(text)}`);
+  if (!TEL_NUMBER.test(number) || !DIGIT.test(number)) throw syntaxError(`not a telephone number: ${excerpt(text)}`);
   return { scheme: 'tel', number, params: semicolon < 0 ? [] : parseUriParams(text.slice(semicolon + 1)) };
 }
 

@@ -39,7 +39,11 @@ export function parseVia(text: string): Via {
 /** LWS is allowed around the colon of sent-by (RFC 3261 section 25.1, COLON). */
 function squeezed(sentBy: string): string {
   const trimmed = sentBy.trim();
-  return trimmed.includes(' ') || trimmed.includes('\t') ? trimmed.replace(/[ \t]*:[ \t]*/g, ':') : trimmed;
+  if (!trimmed.includes(' ') && !trimmed.includes('\t')) return trimmed;
+  return trimmed
+    .split(':')
+    .map((part) => part.trim())
+    .join(':');
 }
 
 export const formatVia = (via: Via): string =>

@@ -187,6 +187,46 @@ describe('the SIP stack over TCP', () => {
     await peer.closed;
   });
 
+  it('closes on a peer who asks and asks and does not read the answers', async () => {
+    const body = Buffer.alloc(200_000);
+    b.stack.onRequest((transaction) => transaction.respond(respondTo(transaction.request, 200, { body })));
+    const peer = await tcpPeer(b.at('tcp').port);
+    peer.socket.pause();
+    for (let i = 0; i < 200; i++) peer.socket.write(requestText(`${VIA}${i}`));
+    while (b.stack.counters.connections === 0) await settle();
+    while (b.stack.counters.connections > 0) await settle();
+    peer.socket.destroy();
+  });
+
+  it('does not send a request over a connection that the peer has ended', async () => {
+    const listener = await tcpListener();
+    try {
+      const hop = { protocol: 'tcp', host: '127.0.0.1', port: listener.port } as const;
+      const first = send(a.stack, messageRequest(), hop);
+      const ending = await listener.peers.next();
+      await ending.received.next();
+      ending.socket.end();
+      assert.equal(statusOf(await first.next()), 'transport');
+      send(a.stack, messageRequest(), hop);
+      const fresh = await listener.peers.next();
+      assert.match(await fresh.received.next(), /^MESSAGE /);
+    } finally {
+      await listener.close();
+    }
+  });
+
+  it('does not take a busy connection for a slow one', async () => {
+    const peer = await tcpPeer(b.at('tcp').port);
+    const halves = requestText(`${VIA}x`);
+    for (let i = 0; i < 10; i++) {
+      peer.socket.write(Buffer.concat([halves.subarray(i === 0 ? 0 : 30), halves.subarray(0, 30)]));
+      await answer(b);
+      b.clock.tick(5000);
+    }
+    assert.equal(b.stack.counters.connections, 1);
+    peer.socket.destroy();
+  });
+
   it('keeps raw octets of what came in', async () => {
     const peer = await tcpPeer(b.at('tcp').port);
     const [first, second] = [requestText(`${VIA}1`, { body: 'one' }), requestText(`${VIA}2`, { body: 'two' })];

@@ -115,6 +115,16 @@ export const acceptanceRules: StoreRules = (use) => {
       assert.equal((await store.counts()).pending, 3);
     });
 
+    it('a key that is taken is an error, and the first push stays as it is', async () => {
+      const { store } = use();
+      await submit(store, 'k1');
+      const before = await statusOf(store, 'k1');
+      const second = submit(store, 'k1', { pushId: 'other', users: ['bob'], lease: lease() });
+      await assert.rejects(second, { code: 'PPG_E_STORE' });
+      assert.deepEqual(await statusOf(store, 'k1'), before);
+      assert.equal(await store.status('pi', 'other'), undefined);
+    });
+
     it('two initiators may use the same push-id, and neither sees the other', async () => {
       const { store } = use();
       await submit(store, 'k1', { pushId: 'same', initiator: 'one' });

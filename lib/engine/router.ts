@@ -1,5 +1,6 @@
 import type { DeliveryTarget } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
+import { sameApplication } from '../model/application-id.ts';
 import type { Device, Registration } from '../model/device.ts';
 import type { AttemptRecord } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
@@ -40,7 +41,7 @@ export function route(
   const named = registration.devices.filter((device) => isNamed(address, device));
   if (named.length === 0) return { kind: 'offline', cause: 'the device named in the address is not registered' };
 
-  const running = named.filter((device) => device.applications?.some((tag) => sameApplication(tag, applicationId)));
+  const running = named.filter((device) => runs(device, applicationId));
   const untold = named.filter((device) => device.applications === undefined);
   const able = running.length > 0 ? running : untold;
   if (able.length === 0) {
@@ -91,9 +92,9 @@ function decodeGr(gr: string): string {
   }
 }
 
-/** `*` names every application; tokens compare without case, string forms literally (RFC 3840 section 9). */
-const sameApplication = (tag: string, wanted: string): boolean =>
-  tag === wanted || wanted === '*' || (!tag.includes(':') && tag.toLowerCase() === wanted.toLowerCase());
+/** `*` names every application. */
+const runs = ({ applications }: Device, wanted: string): boolean =>
+  applications?.some((tag) => wanted === '*' || sameApplication(tag, wanted)) ?? false;
 
 const refused = (device: Device, attempts: readonly AttemptRecord[]): boolean =>
   attempts.some((record) => record.device === device.id && record.result === 'failed');

@@ -24,7 +24,11 @@ const NUMBER = /^(?:0x)?[0-9a-f]{1,8}$/i;
 const ENCODING = /^\s*app-encoding\s*=\s*"?(?:0x)?([0-9a-f]{1,8})"?\s*$/i;
 const NAME = /^[A-Za-z0-9\-.!%*_+`'~]+$/; // token of RFC 3261
 const ABSOLUTE_URI = /^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/;
+/** URN name spaces whose members stand in feature tags without their prefix (`mms.ua`, `ulp.ua`). */
 const OWN_PREFIX = /^x-(?:wap|oma)-application:/i;
+
+/** token-nobang of RFC 3840 section 9: what a tag value may hold outside the `<...>` string form. */
+export const TAG_TOKEN: RegExp = /^[A-Za-z0-9.\-%*_+`'~]+$/;
 
 const BY_NUMBER: ReadonlyMap<number, string> = new Map(APPLICATION_NUMBERS);
 /** First entry of a name wins: the registry lists push.sia twice. */
@@ -64,14 +68,16 @@ export function applicationIdOf(headers: readonly HeaderField[]): string {
 
 function ofNumber(number: number): ApplicationId {
   const urn = BY_NUMBER.get(number);
-  return urn === undefined ? { tag: `0x${number.toString(16)}`, number } : { tag: tagOf(urn), urn, number };
+  return urn === undefined
+    ? { tag: `0x${number.toString(16)}`, number }
+    : { tag: canonicalApplication(urn), urn, number };
 }
 
 function ofUrn(written: string, encoding: number | undefined): ApplicationId {
   const known = BY_URN.get(written.toLowerCase());
   const urn = known?.urn ?? written;
   const number = known?.number ?? encoding;
-  return { tag: tagOf(urn), urn, ...(number !== undefined && { number }) };
+  return { tag: canonicalApplication(urn), urn, ...(number !== undefined && { number }) };
 }
 
 /** A bare name stands for the registered URN that ends in it, else for one of WAP's own. */
@@ -81,8 +87,19 @@ function registeredUrn(name: string): string {
   return BY_URN.has(oma.toLowerCase()) ? oma : `x-wap-application:${name}`;
 }
 
-/** The names under the two prefixes compare without case, so one spelling stands for all. */
-const tagOf = (urn: string): string => (OWN_PREFIX.test(urn) ? urn.slice(urn.indexOf(':') + 1).toLowerCase() : urn);
+/**
+ * One application id in the form in which two of them compare equal, and in which devices register it: ids of the WAP
+ * and OMA name spaces without prefix and in lower case (RFC 3840 compares tokens without regard to case), every other
+ * URN as it is written (RFC 3840 compares `<...>` strings literally). Angle brackets are taken off.
+ */
+export function canonicalApplication(id: string): string {
+  const bare = id.startsWith('<') && id.endsWith('>') ? id.slice(1, -1) : id;
+  if (OWN_PREFIX.test(bare)) return bare.slice(bare.indexOf(':') + 1).toLowerCase();
+  return TAG_TOKEN.test(bare) ? bare.toLowerCase() : bare;
+}
+
+/** True when two application ids, in any of their forms, name the same application. */
+export const sameApplication = (a: string, b: string): boolean => canonicalApplication(a) === canonicalApplication(b);
 
 const refused = (): PpgError =>
   new PpgError('PPG_E_PUSH_REFUSED', 'X-Wap-Application-Id is neither a URI nor a name nor a hexadecimal number');

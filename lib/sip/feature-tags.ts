@@ -1,33 +1,12 @@
+import { canonicalApplication, TAG_TOKEN } from '../model/application-id.ts';
+
 /** Media feature tag by which a device names the push applications it runs, lower case. */
 export const PUSH_APPLICATION_TAG = '+g.oma.pusheventapp';
-
-/** URN name spaces whose members stand in the tag without their prefix (`mms.ua`, `ulp.ua`). */
-const SHORT_PREFIXES = ['x-wap-application:', 'x-oma-application:'] as const;
-
-/** token-nobang of RFC 3840 section 9: what a tag value may hold outside the `<...>` string form. */
-const TOKEN = /^[A-Za-z0-9.\-%*_+`'~]+$/;
 
 /** More values than any device runs; a longer list is cut, since its rest came from a broken or hostile peer. */
 const MAX_VALUES = 64;
 /** Octets of one value; application ids of the OMNA registry stay below 80. */
 const MAX_VALUE_LENGTH = 256;
-
-/**
- * One application id in the form in which two of them compare equal: ids of the WAP and OMA name spaces without
- * prefix and in lower case (RFC 3840 compares tokens without regard to case), every other URN as it is written
- * (RFC 3840 compares `<...>` strings literally). Angle brackets are taken off.
- */
-export function canonicalApplication(id: string): string {
-  const bare = id.startsWith('<') && id.endsWith('>') ? id.slice(1, -1) : id;
-  const lower = bare.toLowerCase();
-  for (const prefix of SHORT_PREFIXES) {
-    if (lower.startsWith(prefix)) return lower.slice(prefix.length);
-  }
-  return TOKEN.test(bare) ? lower : bare;
-}
-
-/** True when two application ids, in any of their forms, name the same application. */
-export const sameApplication = (a: string, b: string): boolean => canonicalApplication(a) === canonicalApplication(b);
 
 /**
  * The applications of one `+g.oma.pusheventapp` value, as it stands in a Contact, with or without its quotes:
@@ -67,7 +46,7 @@ export function acceptContactForInstance(instance: string): string | undefined {
 /** Token form where RFC 3840 allows it, else the string form: `:` may not stand in a token. */
 function tagValue(id: string): string {
   const canonical = canonicalApplication(id);
-  return TOKEN.test(canonical) ? canonical : `<${canonical}>`;
+  return TAG_TOKEN.test(canonical) ? canonical : `<${canonical}>`;
 }
 
 /** Printable ASCII that neither ends the quoted string nor the `<...>` inside it. */

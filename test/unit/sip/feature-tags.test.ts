@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
+import { canonicalApplication, sameApplication } from '../../../lib/model/application-id.ts';
 import {
   acceptContactFor,
   acceptContactForInstance,
-  canonicalApplication,
   readApplications,
-  sameApplication,
   writeApplications,
 } from '../../../lib/sip/feature-tags.ts';
 

@@ -95,10 +95,12 @@ class PapEndpoint {
   async #serve(request: PapRequest, response: ServerResponse, receivedAt: number): Promise<void> {
     if (request.method !== 'POST') throw new HttpRefusal(405, 'PAP is POST only', { Allow: 'POST' });
     const source = request.ip ?? request.socket.remoteAddress ?? '';
-    const checked = this.#o.auth.check(request.headers.authorization, source);
+    const checked = this.#o.auth.check(request.headers.authorization, source, request.socket);
     const account = admitted(checked instanceof Promise ? await checked : checked);
-    const contentType = request.headers['content-type'] ?? '';
-    const media = acceptable(parseMediaType(contentType), request.headers['content-encoding']);
+    const media = acceptable(
+      parseMediaType(request.headers['content-type'] ?? ''),
+      request.headers['content-encoding'],
+    );
     const status = account.replyStatus ?? 202;
     let body: Buffer;
     try {
@@ -108,22 +110,14 @@ class PapEndpoint {
       this.#report(error, account, undefined);
       return send(response, status, refusalAnswer(error, undefined, undefined, receivedAt, this.#sender));
     }
-    send(response, status, await this.#answer(body, contentType, media, account, receivedAt));
+    send(response, status, await this.#answer(body, media, account, receivedAt));
   }
 
   /** Reads the message, has it carried out and writes the answer; never rejects. */
-  async #answer(
-    body: Buffer,
-    contentType: string,
-    media: MediaType,
-    account: PiAccount,
-    receivedAt: number,
-  ): Promise<string> {
+  async #answer(body: Buffer, media: MediaType, account: PiAccount, receivedAt: number): Promise<string> {
     let document: PapDocument | undefined;
     try {
-      const entities = media.type.startsWith('multipart/')
-        ? ordered(readMultipart(body, contentType).parts, media)
-        : [];
+      const entities = media.type.startsWith('multipart/') ? ordered(readMultipart(body, media).parts, media) : [];
       const [control, ...others] = entities;
       const octets = control === undefined ? body : controlOctets(control, account.strict ?? false);
       document = parsePapDocument(octets, charsetOf(control, media));

@@ -29,8 +29,11 @@ export type AuthResult =
 
 /** Who may submit. Known credentials are answered at once, others after a hash. */
 export interface PiAuthenticator {
-  /** `authorization`: the header as it came. `source`: address of the peer. Never throws, never rejects. */
-  check(authorization: string | undefined, source: string): AuthResult | Promise<AuthResult>;
+  /**
+   * `authorization`: the header as it came. `source`: address of the peer. `connection`: an object that lives as long
+   * as the connection; credentials that were verified on it need not be digested again. Never throws, never rejects.
+   */
+  check(authorization: string | undefined, source: string, connection?: object): AuthResult | Promise<AuthResult>;
 }
 
 export interface PiAuthOptions {
@@ -49,6 +52,13 @@ export interface PiAuthOptions {
 interface Remembered {
   readonly account: PiAccount;
   readonly until: number;
+}
+
+/** What a connection has shown before; worth nothing once the accounts have changed. */
+interface Shown {
+  readonly authorization: string;
+  readonly remembered: Remembered;
+  readonly generation: number;
 }
 
 interface Known {
@@ -80,6 +90,8 @@ export class PiAuth implements PiAuthenticator {
     readonly account: FailureLimiter;
   };
   readonly #remembered = new Map<string, Remembered>();
+  readonly #shown = new WeakMap<object, Shown>();
+  #generation = 0;
   readonly #running = new Map<string, Promise<AuthResult>>();
   readonly #waiting: (() => void)[] = [];
   #hashing = 0;
@@ -111,6 +123,7 @@ export class PiAuth implements PiAuthenticator {
       known.set(account.name, { account, hash: parsePasswordHash(account.passwordHash) });
     }
     this.#accounts = known;
+    this.#generation++;
     // Strangers cost what most accounts cost.
     const [first] = known.values();
     this.#stranger = impossibleHash(first?.hash ?? DEFAULT_COST);
@@ -121,13 +134,22 @@ export class PiAuth implements PiAuthenticator {
     }
   }
 
-  check(authorization: string | undefined, source: string): AuthResult | Promise<AuthResult> {
+  check(authorization: string | undefined, source: string, connection?: object): AuthResult | Promise<AuthResult> {
     if (authorization === undefined) return { ok: false, reason: 'missing' };
+    const shown = connection === undefined ? undefined : this.#shown.get(connection);
+    if (shown?.authorization === authorization && shown.generation === this.#generation) {
+      if (shown.remembered.until > this.#clock.now()) return { ok: true, account: shown.remembered.account };
+    }
     if (authorization.length > MAX_HEADER) return { ok: false, reason: 'malformed' };
     const digest = createHmac('sha256', this.#key).update(authorization).digest('base64');
     const remembered = this.#remembered.get(digest);
     if (remembered !== undefined) {
-      if (remembered.until > this.#clock.now()) return { ok: true, account: remembered.account };
+      if (remembered.until > this.#clock.now()) {
+        if (connection !== undefined) {
+          this.#shown.set(connection, { authorization, remembered, generation: this.#generation });
+        }
+        return { ok: true, account: remembered.account };
+      }
       this.#remembered.delete(digest);
     }
     const credentials = readBasic(authorization);

@@ -1,6 +1,6 @@
 import { PpgError } from '../../base/errors.ts';
 import type { HeaderField } from '../../model/push.ts';
-import { parseMediaType } from './content-type.ts';
+import { type MediaType, parseMediaType } from './content-type.ts';
 import { readPartHeaders } from './part-headers.ts';
 
 /** Parts of one body; a push has two or three (WAP-247 section 8.1). */
@@ -47,8 +47,8 @@ interface Delimiter {
  *
  * @throws PPG_E_MULTIPART with what and where, when it can be read in two ways or has lost its end.
  */
-export function readMultipart(body: Buffer, contentType: string): Multipart {
-  const boundary = boundaryOf(contentType);
+export function readMultipart(body: Buffer, contentType: string | MediaType): Multipart {
+  const boundary = boundaryOf(typeof contentType === 'string' ? parseMediaType(contentType) : contentType);
   const delimiters = chooseDelimiters(findDelimiters(body, Buffer.from(`--${boundary}`, 'latin1')));
   const parts: MimePart[] = [];
   for (let i = 0; i < delimiters.length; i++) {
@@ -64,8 +64,7 @@ export function readMultipart(body: Buffer, contentType: string): Multipart {
   return { parts };
 }
 
-function boundaryOf(contentType: string): string {
-  const media = parseMediaType(contentType);
+function boundaryOf(media: MediaType | undefined): string {
   if (media?.conflict === 'boundary')
     throw new PpgError('PPG_E_MULTIPART', 'Content-Type has two different boundaries');
   const boundary = media?.parameters.get('boundary');

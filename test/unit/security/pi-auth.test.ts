@@ -73,6 +73,22 @@ describe('PiAuth', () => {
     assert.deepEqual(await auth.check(good, HOST), { ok: false, reason: 'wrong' });
   });
 
+  it('knows credentials again by their connection, until they change, expire or their account does', async () => {
+    const auth = make();
+    const connection = {};
+    await auth.check(good, HOST);
+    const known = () => auth.check(good, HOST, connection);
+    assert.deepEqual([known(), known()], Array(2).fill({ ok: true, account: shop }));
+    assert.deepEqual(await auth.check(basic('shop', 'wrong'), HOST, connection), { ok: false, reason: 'wrong' });
+    assert.deepEqual(known(), { ok: true, account: shop });
+    clock.tick(5 * 60_000);
+    assert.ok(known() instanceof Promise);
+    await known();
+    assert.deepEqual([known(), known()], Array(2).fill({ ok: true, account: shop }));
+    auth.setAccounts([]);
+    assert.deepEqual(await known(), { ok: false, reason: 'wrong' });
+  });
+
   it('does not let in by a hash that was begun before the account changed', async () => {
     const auth = make();
     const passwordHash = await hashPassword('other', CHEAP);

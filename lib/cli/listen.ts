@@ -1,4 +1,5 @@
-import { createServer } from 'node:net';
+import { createSocket } from 'node:dgram';
+import { createServer, isIPv6 } from 'node:net';
 import { PpgError } from '../base/errors.ts';
 import { systemCode } from './exit.ts';
 
@@ -37,8 +38,18 @@ export async function opening<T>(name: PortName, open: () => Promise<T>): Promis
   }
 }
 
-/** A port that is free now: for what must be known by its port before it is opened. */
-export function freePort(host: string): Promise<number> {
+const TRIES = 20;
+
+/** A port that is free now, for UDP and TCP: for what must be known by its port before it is opened. Rejects with PPG_E_LISTEN. */
+export async function freePort(host: string): Promise<number> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = await freeTcpPort(host);
+    if (await isFreeUdpPort(host, port)) return port;
+  }
+  throw new PpgError('PPG_E_LISTEN', `no port of ${host} is free for both UDP and TCP`);
+}
+
+function freeTcpPort(host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
@@ -47,5 +58,16 @@ export function freePort(host: string): Promise<number> {
       const port = typeof address === 'object' && address !== null ? address.port : 0;
       server.close(() => resolve(port));
     });
+  });
+}
+
+function isFreeUdpPort(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+    socket.once('error', () => {
+      socket.close();
+      resolve(false);
+    });
+    socket.bind(port, host, () => socket.close(() => resolve(true)));
   });
 }

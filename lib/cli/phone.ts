@@ -19,6 +19,8 @@ export interface PhoneCommandOptions {
   readonly answer: string;
   readonly transport: Protocol;
   readonly instance?: string | undefined;
+  /** For a registrar that asks for digest authentication. */
+  readonly pass?: string | undefined;
 }
 
 /** A device on the command line: registers, answers as it is told, and prints what arrives until it is ended. */
@@ -33,6 +35,7 @@ export async function phone(options: PhoneCommandOptions, terminal: Terminal): P
     answers: options.answer,
     transport: options.transport,
     ...(options.instance !== undefined && { instance: options.instance }),
+    ...(options.pass !== undefined && { password: options.pass }),
   });
   device.on('push', (push) => terminal.line(json ? JSON.stringify(jsonOf(push)) : textOf(push)));
   const stop = untilSignal();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { encodeMmsNotification } from '../../../lib/cli/demo/mms-notification.ts';
 import { Cli, FREE_PORTS, runCli, type ServedGateway, serveGateway, temporaryDirectory } from '../../support/cli.ts';
@@ -225,6 +225,27 @@ describe('drachtio-ppg serve with one leg only', function () {
       }
     });
   }
+
+  it('a core with users in config/ registers nobody without the password', async () => {
+    const app = temporaryDirectory();
+    mkdirSync(app.file('config'));
+    writeFileSync(app.file('config/default.json'), JSON.stringify({ ppg: { core: { users: { alice: 'wonder' } } } }));
+    const { cli, registrar } = await serveGateway(app.path, { PPG_STORE: 'memory' });
+    const args = ['phone', '--server', registrar, '--user', ALICE];
+    const device = new Cli([...args, '--pass', 'wonder']);
+    try {
+      for (const wrong of [args, [...args, '--pass', 'guess']]) {
+        const { code, stderr } = await runCli(wrong);
+        assert.equal(code, 1);
+        assert.match(stderr, /40[13]/);
+      }
+      await device.until(/registered sip:alice/);
+    } finally {
+      await device.end();
+      await cli.end();
+      app.remove();
+    }
+  });
 
   it('a port that sipd or core cannot have is told by its variable', async () => {
     const server = createServer();

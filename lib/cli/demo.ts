@@ -23,6 +23,8 @@ const ACCOUNT = { name: 'demo', password: 'demo' };
 
 /** Shows two pushes on their way, each over another leg. Exit code 1 when anything is not as it must be. */
 export async function demo(options: { readonly keep?: boolean | undefined }, terminal: Terminal): Promise<ExitCode> {
+  // from the first moment on, so that Ctrl-C leaves no files behind
+  const signal = untilSignal();
   const directory = await mkdtemp(join(tmpdir(), 'drachtio-ppg-demo-'));
   const closing: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
   try {
@@ -41,11 +43,14 @@ export async function demo(options: { readonly keep?: boolean | undefined }, ter
     timeline.begin('A phone registers');
     await phone.start();
     timeline.step('phone', `REGISTER ${phone.aor}, +g.oma.pusheventapp="mms.ua,wml.ua": 200, ${phone.instance}`);
-    for (const act of acts()) await play(stage, act);
+    for (const act of acts()) {
+      const interrupted = await Promise.race([play(stage, act).then(() => false), signal.then(() => true)]);
+      if (interrupted) return EXIT.FAILED;
+    }
     explain(node, options.keep === true, terminal);
     if (options.keep === true) {
       phone.on('push', ({ contentType, size }) => terminal.line(`  the phone got ${contentType}, ${size} octets`));
-      await untilSignal();
+      await signal;
     }
     return EXIT.OK;
   } finally {

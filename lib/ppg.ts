@@ -53,7 +53,10 @@ export interface Ppg {
   pap(): PapHttpHandler;
   /** Opens the store, takes up what an earlier life left, and begins to deliver. */
   start(): Promise<void>;
-  /** Takes nothing more, ends what is under way, closes what is its own. The app's srf stays connected. */
+  /**
+   * Takes nothing more, gives what is under way five seconds, and closes what is its own; what had no answer by then is
+   * taken up at the next start. The app's srf stays connected.
+   */
   stop(): Promise<void>;
   /** Submits a push of the app's own: 1001 once durable. Rejects with a PpgError that says what is wrong with it. */
   submit(push: PushRequest): Promise<SubmitAnswer & { readonly pushId: string }>;
@@ -164,9 +167,9 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
       }
     },
     async stop() {
-      await engine.stop();
-      await Promise.all(legs.all.map((leg) => leg.stop()));
-      await post.close();
+      await engine.stop(async () => {
+        await Promise.all([...legs.all.map((leg) => leg.stop()), post.close()]);
+      });
     },
     async submit(push) {
       const submission = submissionOf(push, domain);

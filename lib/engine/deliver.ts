@@ -124,7 +124,10 @@ export class Deliverer {
 
     const now = clock.now();
     for (const { result } of tried) {
-      if (pace.learn(claim.address.aor, result)) events.emit('hop', { at: now, pausedUntil: pace.pausedUntil });
+      if (pace.learn(claim.address.aor, result)) {
+        this.#o.onDue(pace.pausedUntil);
+        events.emit('hop', { at: now, pausedUntil: pace.pausedUntil });
+      }
     }
     const offline = tried.some(({ result }) => result.kind === 'retry' && result.why === 'offline');
     const outcome = outcomeOf(

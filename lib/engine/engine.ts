@@ -37,6 +37,11 @@ export interface EngineOptions {
   readonly random: () => number;
 }
 
+/** How long a stop waits for what is under way, milliseconds. */
+const DRAIN = 5000;
+
+const nothing = async (): Promise<void> => undefined;
+
 /** The heart of the gateway: takes submissions, delivers, retries, ends and reports them. */
 export class Engine implements PapService {
   readonly #o: EngineOptions;
@@ -91,13 +96,35 @@ export class Engine implements PapService {
     this.#notifier.start();
   }
 
-  /** Takes nothing more, waits for attempts and notifications under way, and closes the store. */
-  async stop(): Promise<void> {
+  /**
+   * Takes nothing more and closes the store when everything under way has ended. What takes longer than `within`
+   * milliseconds is abandoned: `abandon` makes open attempts and POSTs fail, so that their ends are stored as unknown
+   * and owed, and the next start takes them up.
+   */
+  async stop(abandon: () => Promise<void> = nothing, within: number = DRAIN): Promise<void> {
     if (this.#state !== 'running') return;
     this.#state = 'stopped';
+    const drained = this.#drain();
+    await this.#atMost(within, drained);
+    await abandon();
+    await drained;
+    await this.#o.store.close();
+  }
+
+  async #drain(): Promise<void> {
     await this.#scheduler.stop();
     await this.#notifier.stop();
-    await this.#o.store.close();
+  }
+
+  #atMost(within: number, work: Promise<void>): Promise<void> {
+    const { clock } = this.#o;
+    return new Promise((resolve) => {
+      const timer = clock.setTimeout(resolve, within);
+      void work.then(() => {
+        clock.clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /** See PapService.submit. Rejects with PPG_E_STATE when the gateway does not run. */

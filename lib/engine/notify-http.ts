@@ -22,9 +22,10 @@ export interface NotificationPostOptions {
 /** What of a PI's answer is read: a resultnotification-response is a few hundred octets. */
 const MAX_ANSWER = 64 * 1024;
 
-/** Posts result notifications by HTTP, and closes its connections. */
+/** Posts result notifications by HTTP. */
 export interface NotificationPost {
   readonly post: Post;
+  /** Closes every connection; POSTs under way fail. */
   close(): Promise<void>;
 }
 
@@ -66,7 +67,7 @@ export function createNotificationPost(options: NotificationPostOptions): Notifi
         return { ok: false, hopeless: isForbidden(error), cause: messageOf(error) };
       }
     },
-    close: () => agent.close(),
+    close: () => agent.destroy(),
   };
 }
 

@@ -18,6 +18,8 @@ const PURGE_EVERY = 60_000;
 const WAKE_BATCH = 32;
 /** After a store failure the scheduler looks again this much later. */
 const STORE_REST = 1000;
+/** And this much later when something is due that it could not have: whoever has it will be done by then. */
+const CLAIM_REST = 100;
 
 export interface SchedulerOptions {
   readonly store: Store;
@@ -102,7 +104,7 @@ export class Scheduler {
   run(claim: Claim): void {
     void this.#o.deliver(claim).finally(() => {
       this.#inFlight--;
-      if (this.#starved || this.#waking.size > 0) this.kick();
+      if ((this.#starved && this.#roomForBatch) || this.#waking.size > 0) this.kick();
       this.#settleIdle();
     });
   }
@@ -156,7 +158,8 @@ export class Scheduler {
       // Work that is due but may not start is looked for again when room or the way out comes back, not by a timer.
       const soonest = Math.min(this.open ? (next.claims ?? Infinity) : Infinity, next.expiry ?? Infinity);
       const pausedUntil = this.#o.pace.paused ? this.#o.pace.pausedUntil : Infinity;
-      retryAt = Math.min(soonest, pausedUntil);
+      const now = clock.now();
+      retryAt = Math.min(soonest <= now ? now + CLAIM_REST : soonest, pausedUntil);
     } catch (error) {
       if (!this.#stopped)
         log.error({ cause: messageOf(error) }, 'the store did not answer the scheduler; it will be asked again');
@@ -167,6 +170,12 @@ export class Scheduler {
     if (this.#stopped) this.#settleIdle();
     else if (this.#again) this.kick();
     else if (retryAt !== undefined && Number.isFinite(retryAt)) this.dueAt(Math.max(retryAt, clock.now() + 1));
+  }
+
+  /** Room enough that looking for work is worth a transaction. */
+  get #roomForBatch(): boolean {
+    const room = this.#o.inFlight - this.#inFlight;
+    return room >= Math.min(CLAIM_BATCH, Math.ceil(this.#o.inFlight / 4));
   }
 
   /** Claims one batch; true when there may be more. */

@@ -289,6 +289,29 @@ describe('life of a push', () => {
     await assert.rejects(bench.engine.submit(submission({ pushId: '3' })), { code: 'PPG_E_STATE' });
   });
 
+  it('a stop gives up on a silent device, and the next start takes its push up under a higher attempt', async () => {
+    await bench.engine.stop();
+    const store = createMemoryStore();
+    bench = new EngineBench({ store });
+    await bench.engine.start();
+    const held = deferred<DeliveryResult>();
+    bench.bearer.answer = () => held.promise;
+    await bench.engine.submit(submission({ qos: qos('confirmed') }));
+    await settle();
+    const stopping = bench.engine.stop(async () => held.resolve(SILENT));
+    await bench.clock.advance(5000);
+    await stopping;
+
+    bench = new EngineBench({ store, clock: bench.clock });
+    await bench.engine.start();
+    await bench.clock.advance(5000);
+    assert.deepEqual(
+      bench.bearer.attempts.map(({ attempt }) => attempt),
+      [2],
+    );
+    assert.equal(await state(), 'delivered 1000');
+  });
+
   it('final pushes go after the retention', async () => {
     await bench.engine.submit(submission());
     await settle();

@@ -229,6 +229,8 @@ describe('the direct leg receives', () => {
     assert.equal(answer.status, 202);
     assert.equal(answer.headers.get('X-A'), 'b');
     assert.match(answer.headers.get('To') ?? '', /^<sip:b@example\.com>;tag=[0-9a-f]{24}$/);
+    assert.equal(answer.headers.all('To').length, 1);
+    assert.equal(answer.headers.get('Content-Length'), '2');
     assert.equal(answer.body.toString(), 'é');
     assert.deepEqual(ended, [202]);
   });

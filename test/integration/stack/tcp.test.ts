@@ -160,6 +160,21 @@ describe('the SIP stack over TCP', () => {
     assert.equal(b.clock.pending, 0);
   });
 
+  it('keeps an idle connection while a request waits for its answer', async () => {
+    const patient = await loopbackStack({ tcp: { idle: 10_000 } });
+    try {
+      const outcomes = send(patient.stack, messageRequest(), b.at('tcp'));
+      const transaction = await b.requests.next();
+      patient.clock.tick(30_000);
+      transaction.respond(respondTo(transaction.request, 200));
+      assert.equal(statusOf(await outcomes.next()), 200);
+      patient.clock.tick(15_000);
+      assert.equal(patient.stack.counters.connections, 0);
+    } finally {
+      await patient.stack.stop();
+    }
+  });
+
   it('bounds connections and octets held of unfinished messages', async () => {
     const small = await loopbackStack({ tcp: { maxConnections: 2, maxHeld: 1000 } });
     try {

@@ -131,12 +131,13 @@ describe('the SIP stack over UDP', () => {
     for (const silent of [
       requestText('nonsense'),
       requestText(via, { method: 'ACK', more: ['Nonsense'] }),
+      requestText(via, { method: 'ACK', more: ['CSeq: 2 ACK'] }),
       Buffer.from('\0\0\0\0'),
       Buffer.from('\r\n\r\n'),
       Buffer.from('hello'),
     ])
       peer.send(silent, port);
-    while (b.stack.counters.malformed < 8) await settle();
+    while (b.stack.counters.malformed < 9) await settle();
     assert.equal(peer.datagrams.all.length, 5);
     assert.equal(b.requests.all.length, 0);
   });
@@ -222,6 +223,16 @@ describe('the SIP stack over UDP', () => {
     );
     assert.equal(a.stack.counters.clientTransactions, 0);
     assert.equal(a.clock.pending, 0);
+  });
+
+  it('never tells of a failure before the request has returned', async () => {
+    let returned = false;
+    const early = await new Promise<boolean>((resolve) => {
+      const hop = { protocol: 'udp', host: '::1', port: 5060 } as const;
+      a.stack.request(messageRequest(), hop, { onResponse: () => undefined, onFailure: () => resolve(!returned) });
+      returned = true;
+    });
+    assert.equal(early, false);
   });
 
   it('looks host names up', async () => {

@@ -40,6 +40,8 @@ export interface PapDependencies {
   readonly maxBodyBytes?: number;
   /** Milliseconds for the body to arrive. Default 30 s. */
   readonly bodyTimeout?: number;
+  /** Told of every submission and query that was refused with a PAP code, for metrics. */
+  readonly onRefused?: (refusal: { initiator: string; pushId: string; code: number; at: number }) => void;
   /** Take notify URLs that point at loopback and private addresses. Default false. */
   readonly allowPrivateNotify?: boolean;
 }
@@ -169,9 +171,11 @@ class PapEndpoint {
   /** One line for the operator: who, which push, why. Never content, never credentials. */
   #report(error: unknown, account: PiAccount, document: PapDocument | undefined): void {
     const { code } = outcomeOf(error);
+    const pushId = document === undefined ? undefined : identify(document).pushId;
+    this.#o.onRefused?.({ initiator: account.name, pushId: pushId ?? '', code, at: this.#o.clock.now() });
     const fields = {
       initiator: account.name,
-      pushId: document === undefined ? undefined : identify(document).pushId,
+      pushId,
       code: error instanceof PpgError ? error.code : undefined,
       papCode: code,
       cause: messageOf(error),

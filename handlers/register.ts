@@ -16,6 +16,8 @@ export interface RegisterHandlerOptions {
   /** Whose third-party REGISTERs count. */
   readonly trusts: TrustedPeers;
   readonly own: Pick<OwnAddress, 'isServer'>;
+  /** False once the gateway stops: a core then gets 503 and tells the next one. Default: always. */
+  readonly running?: () => boolean;
   /** Domain of users that are named by a telephone number only. */
   readonly domain: string;
   readonly clock: Clock;
@@ -28,7 +30,7 @@ export interface RegisterHandlerOptions {
  * later handler answers 200. Never throws by itself; what later handlers throw is theirs.
  */
 export function createRegisterHandler(options: RegisterHandlerOptions): SipHandler {
-  const { registrations, trusts, own, domain, clock, log } = options;
+  const { registrations, trusts, own, domain, clock, log, running = () => true } = options;
   const context = () => ({ domain, now: clock.now() });
 
   function learn(update: RegistrationUpdate | undefined): void {
@@ -39,6 +41,10 @@ export function createRegisterHandler(options: RegisterHandlerOptions): SipHandl
   }
 
   function takeThirdParty(req: RequestLike, res: ResponseLike): void {
+    if (!running()) {
+      answer(req, res, log, 503);
+      return;
+    }
     const update = readThirdPartyRegister(req, context());
     if (update === undefined) {
       log.warn({ peer: req.source_address }, 'a third-party REGISTER names no user');
@@ -77,7 +83,7 @@ export function createRegisterHandler(options: RegisterHandlerOptions): SipHandl
       if (res.finalResponseSent === false) answer(req, res, log, 500);
       return;
     }
-    if (registrations.covers) guarded(() => watch(req, res));
+    if (registrations.covers && running()) guarded(() => watch(req, res));
     next();
   };
 }

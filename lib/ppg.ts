@@ -132,7 +132,15 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
   const handlers = new Map<string, SipHandler>([
     [
       'REGISTER',
-      createRegisterHandler({ registrations, trusts: trustedPeers(sip.trustedPeers), own, domain, clock, log }),
+      createRegisterHandler({
+        registrations,
+        trusts: trustedPeers(sip.trustedPeers),
+        own,
+        running: () => engine.running,
+        domain,
+        clock,
+        log,
+      }),
     ],
     ['OPTIONS', createOptionsHandler({ own, log })],
     ['MESSAGE', createMessageHandler({ own, readers: [], log })],
@@ -152,6 +160,7 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
         log,
         domain,
         allowPrivateNotify: options.notify.allowPrivate,
+        onRefused: (refusal) => events.emit('refused', refusal),
         maxBodyBytes: limits.maxBodyBytes,
       }),
     async start() {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { PpgError } from './base/errors.ts';
 import { parseAddress } from './codec/pap/address.ts';
+import { isIdentifier, MAX_IDENTIFIER } from './codec/pap/identifier.ts';
 import { parseApplicationId } from './model/application-id.ts';
 import type { DeliveryMethod, HeaderField, Priority, Submission } from './model/push.ts';
 
@@ -70,8 +71,8 @@ export function submissionOf(push: PushRequest, domain: string): Submission {
 
 function pushIdOf({ pushId }: PushRequest, domain: string): string {
   if (pushId === undefined) return `${randomUUID()}@${domain}`;
-  if (pushId === '' || pushId.length > 1024 || CONTROL.test(pushId))
-    throw refused('pushId: 1 to 1024 characters without line ends');
+  if (!isIdentifier(pushId))
+    throw refused(`pushId: 1 to ${MAX_IDENTIFIER} characters, none of them a control character`);
   return pushId;
 }
 

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import type { Logger } from '../base/log.ts';
 import type { Health } from '../ops/health.ts';
@@ -36,7 +36,7 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const { host, port } = options;
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_WITHIN, headersTimeout: HEADERS_WITHIN },
-    application(options),
+    entrance(options.ppg.pap(), application(options)),
   );
   server.keepAliveTimeout = KEEP_ALIVE;
   server.maxHeadersCount = MAX_HEADERS;
@@ -51,6 +51,20 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
         server.closeIdleConnections();
       }),
     close: () => server.closeAllConnections(),
+  };
+}
+
+/**
+ * PAP goes straight to its handler: Express costs more than reading the document does (docs/performance.md). The rest,
+ * paths below /pap included, is the application's.
+ */
+function entrance(pap: ReturnType<Ppg['pap']>, app: express.Express): RequestListener {
+  return (request, response) => {
+    const url = request.url ?? '';
+    if (url === '/pap' || url.startsWith('/pap?')) {
+      request.url = `/${url.slice('/pap'.length)}`;
+      pap(request, response, () => app(request, response));
+    } else app(request, response);
   };
 }
 

@@ -150,6 +150,10 @@ export class Engine implements PapService {
     this.#scheduler.wake(aor);
   }
 
+  get running(): boolean {
+    return this.#state === 'running';
+  }
+
   /** Attempts under way. */
   get inFlight(): number {
     return this.#scheduler.inFlight;

@@ -18,6 +18,7 @@ describe('REGISTER', () => {
   let heard: string[];
   let handler: SipHandler;
   let res: FakeResponse;
+  let running: boolean;
   let nexts: number;
 
   const make = (source: 'register' | 'none' = 'register'): void => {
@@ -39,6 +40,7 @@ describe('REGISTER', () => {
       trusts: trustedPeers([CORE]),
       own: ownAddress('sip:push@example.com', () => ['10.0.0.9:5070']),
       domain: 'example.com',
+      running: () => running,
       clock,
       log: silentLogger,
     });
@@ -76,6 +78,7 @@ describe('REGISTER', () => {
     clock = new FakeClock();
     res = new FakeResponse();
     nexts = 0;
+    running = true;
     make();
   });
 
@@ -185,6 +188,18 @@ describe('REGISTER', () => {
         }),
       /of the app/,
     );
+  });
+
+  it('a gateway that stops answers a core 503 and learns nothing more', async () => {
+    running = false;
+    handle(thirdParty());
+    assert.deepEqual(
+      res.sent.map(({ status }) => status),
+      [503],
+    );
+    assert.equal(await known(), undefined);
+    handle(ueRegister());
+    assert.equal(nexts, 1);
   });
 
   it('a Contact that holds a line break is not sent back', () => {

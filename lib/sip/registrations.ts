@@ -51,6 +51,9 @@ export interface RegistrationsOptions {
   readonly source: 'register' | 'none';
 }
 
+/** Debug line for each registration that was learned, with `aor`, `registered` and the number of `devices`. */
+export const REGISTRATION_LEARNED = 'registration learned';
+
 interface Entry {
   /** Undefined: the store knows nothing. */
   readonly registration: Registration | undefined;
@@ -117,6 +120,7 @@ export function createRegistrations(options: RegistrationsOptions): Registration
     }
     loading.delete(aor);
     remember(aor, registration);
+    log.debug({ aor, registered, devices: registration.devices.length }, REGISTRATION_LEARNED);
     events.emit(registered ? 'registered' : 'deregistered', { aor });
   }
 

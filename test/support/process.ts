@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+
+const WITHIN = 10_000; // ms
+
+/** Another program as a process of its own, ended by its id. */
+export class Program {
+  stdout = '';
+  stderr = '';
+  /** Exit code, null when a signal ended it. Never rejects. */
+  readonly ended: Promise<number | null>;
+  readonly #name: string;
+  readonly #child: ChildProcess;
+  readonly #watchers = new Set<() => void>();
+
+  /** Its standard input is a pipe that stays open and empty: some clients end at the end of theirs. */
+  constructor(command: string, args: readonly string[], cwd: string) {
+    this.#name = command;
+    this.#child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child.stdout?.on('data', (chunk) => this.#take('stdout', String(chunk)));
+    this.#child.stderr?.on('data', (chunk) => this.#take('stderr', String(chunk)));
+    this.ended = new Promise((resolve) => {
+      const end = (code: number | null): void => {
+        resolve(code);
+        for (const watcher of [...this.#watchers]) watcher();
+      };
+      this.#child.once('error', (error) => {
+        this.stderr += String(error);
+        end(null);
+      });
+      this.#child.once('close', end);
+    });
+  }
+
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get running(): boolean {
+    return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves with the match once the output has it; rejects when the process ends or `within` milliseconds pass first. */
+  until(pattern: RegExp, within: number = WITHIN): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+      };
+      const fail = (why: string): void => {
+        finish();
+        reject(new Error(`${this.#name}: ${why}, and ${pattern} had not come; output:\n${this.stdout}${this.stderr}`));
+      };
+      const look = (): void => {
+        const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
+        if (found !== null) {
+          finish();
+          resolve(found);
+        } else if (!this.running) fail('the process ended');
+      };
+      const timer = setTimeout(() => fail(`${within} ms have passed`), within);
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  /** Asks it to end, so that it can write what it still holds, and ends it whatever it does after a second. */
+  async end(): Promise<void> {
+    if (this.running) this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => {
+      if (this.running) this.#child.kill('SIGKILL');
+    }, 1000);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  #take(stream: 'stdout' | 'stderr', text: string): void {
+    this[stream] += text;
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+}
+
+/** Runs a program to its end; what it runs into is left to the caller. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const program = new Program(command, args, cwd);
+  const code = await program.ended;
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}

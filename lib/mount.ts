@@ -6,12 +6,13 @@ export type HandlersByMethod = ReadonlyMap<string, SipHandler>;
 
 /**
  * One middleware for all methods: what is the gateway's is answered, everything else goes to next() untouched. Arity 3,
- * since drachtio-srf takes a handler of 4 parameters for an error handler.
+ * since drachtio-srf takes a handler of 4 parameters for an error handler. drachtio-srf knows no way to take a handler
+ * out again, so once `gone` says so everything is passed on.
  */
 export const middlewareOf =
-  (handlers: HandlersByMethod): SipHandler =>
+  (handlers: HandlersByMethod, gone: () => boolean): SipHandler =>
   (req, res, next) => {
-    const handler = handlers.get(req.method);
+    const handler = gone() ? undefined : handlers.get(req.method);
     if (handler === undefined) next();
     else handler(req, res, next);
   };

@@ -145,7 +145,8 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
     ['OPTIONS', createOptionsHandler({ own, log })],
     ['MESSAGE', createMessageHandler({ own, readers: [], log })],
   ]);
-  const middleware = middlewareOf(handlers);
+  let stopped = false;
+  const middleware = middlewareOf(handlers, () => stopped);
   receiveOn(legs.all, middleware);
   const auth = new PiAuth({ accounts: options.initiators, clock });
 
@@ -177,6 +178,7 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
     },
     async stop() {
       await engine.stop(async () => {
+        stopped = true;
         await Promise.all([...legs.all.map((leg) => leg.stop()), post.close()]);
       });
     },

@@ -65,9 +65,6 @@ const LEG_OVERHEAD = 320;
 /** UTF-16 units to UTF-8 octets, at the most. */
 const MAX_OCTETS_PER_UNIT = 3;
 
-/** A request larger than this must not go by UDP unless the path is known to be safe (RFC 3261 section 18.1.1). */
-const LARGEST_OVER_UDP = 1300;
-
 export function createSipSender(options: SipSenderOptions): SipSender {
   const { force, nextHop, log } = options;
   const legs = options.legs
@@ -99,7 +96,7 @@ export function createSipSender(options: SipSenderOptions): SipSender {
       uri: request.uri,
       headers: headersFor === undefined ? request.headers : [...request.headers, ...headersFor(leg)],
       ...(request.body !== undefined && { body: request.body }),
-      ...(hop !== undefined && { nextHop: isWithin(request, LARGEST_OVER_UDP) ? hop : overTcp(hop) }),
+      ...(hop !== undefined && { nextHop: hop }),
     };
     try {
       return await leg.request(outgoing);
@@ -186,6 +183,3 @@ function requestBytes(request: OutboundRequest): number {
   for (const { name, value } of request.headers) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
   return bytes;
 }
-
-/** The hop by TCP, unless its URI names a transport: whoever wrote one knows the path. */
-const overTcp = (hop: string): string => (/;transport=/i.test(hop) ? hop : `${hop};transport=tcp`);

@@ -4,7 +4,7 @@ import type { Events } from '../base/events.ts';
 import { stableToken } from '../base/ids.ts';
 import type { Logger } from '../base/log.ts';
 import type { Bearer, DeliveryTarget } from '../bearer/bearer.ts';
-import type { Claim, DeliveryResult, Notification, Outcome } from '../model/delivery.ts';
+import type { Claim, DeliveryResult, Outcome } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
 import type { AttemptRecord } from '../model/push.ts';
@@ -13,6 +13,7 @@ import { isTerminal } from '../model/states.ts';
 import type { Lease, SettleResult, Store } from '../store/store.ts';
 import type { HopPace } from './hop-pace.ts';
 import { type EngineLimits, LEASE, type RetryPolicy } from './limits.ts';
+import type { Notifier } from './notifier.ts';
 import { attemptRecord, outcomeOf, wantsProof } from './outcome.ts';
 import { offlineWait } from './retry.ts';
 import { route, targetId } from './router.ts';
@@ -35,8 +36,8 @@ export interface DelivererOptions {
   readonly domain: string;
   /** A lease for the next push of the same subscriber, or undefined when nothing more may start now. */
   readonly nextLease: () => Lease | undefined;
-  /** Gets the notifications that final states made. */
-  readonly notify: (notification: Notification) => void;
+  /** Gets the notifications that final states made, or hears that the store owes one. */
+  readonly notifier: Pick<Notifier, 'hasRoom' | 'send' | 'kick'>;
   /** Told when a recipient waits until `due`. */
   readonly onDue: (due: number) => void;
 }
@@ -208,9 +209,12 @@ export class Deliverer {
     attempts: readonly AttemptRecord[],
     cause: string,
   ): Promise<Claim | undefined> {
-    const { store, clock, owner, events, log } = this.#o;
+    const { store, clock, owner, events, log, notifier } = this.#o;
     const at = clock.now();
     const next = this.#o.nextLease();
+    const owes = isFinal(outcome) && claim.pushData.notifyUrl !== undefined;
+    // One that nobody here can take stays free in the store: leased, it would rest there until the lease has run out.
+    const leased = owes && notifier.hasRoom;
     const result: SettleResult = await store.settle({
       push: claim.push,
       index: claim.index,
@@ -219,8 +223,7 @@ export class Deliverer {
       outcome,
       attempts,
       ...(next !== undefined && { next }),
-      ...(isFinal(outcome) &&
-        claim.pushData.notifyUrl !== undefined && { notifyLease: { owner, leaseUntil: at + LEASE } }),
+      ...(leased && { notifyLease: { owner, leaseUntil: at + LEASE } }),
     });
     if (!result.applied) {
       log.warn(
@@ -231,7 +234,8 @@ export class Deliverer {
     }
     if (outcome.to === 'pending') this.#o.onDue(Math.min(outcome.due, outcome.deadline ?? outcome.due));
     else if (outcome.to === 'awaiting-confirmation') this.#o.onDue(outcome.deadline);
-    if (result.notification !== undefined) this.#o.notify(result.notification);
+    if (result.notification !== undefined) notifier.send(result.notification);
+    else if (owes && !leased) notifier.kick();
     if (outcome.to !== 'delivered') {
       log.info(
         {

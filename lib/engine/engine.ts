@@ -69,7 +69,7 @@ export class Engine implements PapService {
       ...options,
       pace,
       nextLease: () => this.#scheduler.nextLease(),
-      notify: (notification) => this.#notifier.send(notification),
+      notifier: this.#notifier,
       onDue: (due) => this.#scheduler.dueAt(due),
     });
     this.#scheduler = new Scheduler({

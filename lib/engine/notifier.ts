@@ -95,10 +95,16 @@ export class Notifier {
     this.#wakeAt(this.#o.clock.now());
   }
 
+  /** False: a notification that comes now would have to wait in the store, so it should not be leased for this node. */
+  get hasRoom(): boolean {
+    return !this.#stopped && this.#held < QUEUE_LIMIT;
+  }
+
   /** Takes over a notification whose lease (until now plus LEASE) this node holds. */
   send(notification: Notification): void {
-    // Over the bound, or stopping: the store keeps it and its lease runs out.
-    if (this.#stopped || this.#held >= QUEUE_LIMIT) {
+    // What was leased while there was room is held even if the bound is reached by then; it ends with the attempts
+    // under way. Stopping: the store keeps it and its lease runs out.
+    if (this.#stopped) {
       this.#wakeAt(this.#o.clock.now() + LEASE);
       return;
     }
@@ -117,8 +123,9 @@ export class Notifier {
   async #work(origin: string, target: Target, first: Notification): Promise<void> {
     target.active++;
     for (let one: Notification | undefined = first; one !== undefined; one = this.#dequeue(target)) {
-      await this.#deliver(one);
-      this.#held--;
+      const posted = await this.#o.post(one);
+      // The next POST to the target does not wait for the disk.
+      void this.#record(one, posted);
     }
     target.active--;
     if (target.active === 0) this.#targets.delete(origin);
@@ -136,9 +143,18 @@ export class Notifier {
     }
   }
 
-  async #deliver(notification: Notification): Promise<void> {
-    const { clock, store, log, post } = this.#o;
-    const posted = await post(notification);
+  /** Never rejects. The notification counts as held until the store knows its end. */
+  async #record(notification: Notification, posted: PostResult): Promise<void> {
+    try {
+      await this.#settle(notification, posted);
+    } finally {
+      this.#held--;
+      this.#settleIdle();
+    }
+  }
+
+  async #settle(notification: Notification, posted: PostResult): Promise<void> {
+    const { clock, store, log } = this.#o;
     const tries = notification.tries + 1;
     const settlement = this.#settlement(notification, posted, tries);
     const { pushId, initiator } = notification;

@@ -367,6 +367,39 @@ describe('result notifications', () => {
     assert.equal(bench.posted.length, 41);
   });
 
+  it('the next POST to a PI does not wait for the disk', async () => {
+    const store = createMemoryStore();
+    const disk = deferred<void>();
+    const settleNotification = store.settleNotification.bind(store);
+    store.settleNotification = (settlement) => disk.promise.then(() => settleNotification(settlement));
+    await bench.engine.stop();
+    bench = new EngineBench({ store });
+    await bench.engine.start();
+    for (let i = 0; i < 40; i++) await bench.engine.submit(submission({ ...NOTIFY, pushId: `p${i}` }));
+    await settle();
+    assert.equal(bench.posted.length, 40);
+    disk.resolve();
+  });
+
+  it('more than can be held wait in the store and follow as soon as there is room', async () => {
+    const hang = deferred<{ ok: boolean; cause: string }>();
+    const many = 10_100;
+    bench.post = () => hang.promise;
+    await Promise.all(
+      Array.from({ length: many }, (_, i) =>
+        bench.engine.submit(submission({ ...NOTIFY, pushId: `p${i}`, recipients: [address(`u${i}`)] })),
+      ),
+    );
+    await bench.clock.advance(2000);
+    hang.resolve({ ok: true, cause: 'http 202' });
+    while (bench.posted.length < many) {
+      const before = bench.posted.length;
+      await bench.clock.advance(1000);
+      assert.ok(bench.posted.length > before, `${before} of ${many} were posted`);
+    }
+    assert.equal(new Set(bench.posted.map(({ pushId }) => pushId)).size, many);
+  });
+
   it('owed ones survive a stop', async () => {
     await bench.engine.stop();
     const store = createMemoryStore();

@@ -1,0 +1,69 @@
+import { createLog } from '../../lib/cli/log.ts';
+import { startNode } from '../../lib/cli/node.ts';
+import { ACCOUNT, DOMAIN } from './pap-post.ts';
+import { runPart } from './part.ts';
+
+export interface GatewayOptions {
+  /** Of the SQLite database. */
+  readonly file: string;
+  /** Port of the device, which is the next hop. */
+  readonly device: number;
+  /** Protocol port and secret of a drachtio server; without it the direct leg sends. */
+  readonly drachtio?: { readonly port: number; readonly secret: string } | undefined;
+}
+
+export interface GatewayCommands {
+  port(): number;
+  /** SIP port of the direct leg. */
+  directPort(): number;
+  /** What its store still has to do, in words. */
+  waiting(): Promise<string>;
+  /** Ends it in good order. */
+  stop(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const LOOPBACK: readonly string[] = [HOST, '::1'];
+
+/** A gateway as `drachtio-ppg serve` runs it, between a given next hop and, perhaps, a given drachtio server. */
+runPart(async ({ file, device, drachtio }: GatewayOptions): Promise<GatewayCommands> => {
+  const node = await startNode(
+    {
+      domain: DOMAIN,
+      store: `sqlite:${file}`,
+      initiators: [],
+      accounts: [ACCOUNT],
+      http: { host: HOST, port: 0 },
+      sip: {
+        host: HOST,
+        nextHop: `sip:${HOST}:${device};transport=udp`,
+        leg: drachtio === undefined ? 'direct' : 'drachtio',
+        trustedPeers: LOOPBACK,
+        registrations: 'register',
+        notFoundIsFinal: false,
+      },
+      // neither is started, since next hop and leg are given
+      core: { port: 0 },
+      sipd: { port: 0, drachtioPort: 0 },
+      direct: { port: 0 },
+      drachtio: { host: drachtio === undefined ? undefined : HOST, port: 0, ...drachtio },
+      limits: {},
+      retry: {},
+      notify: { allowPrivate: true },
+      log: { level: 'warn' },
+      stopWithin: 5000,
+    },
+    { log: createLog('warn') },
+  );
+  return {
+    port: () => node.ports.http,
+    directPort: () => node.ports.direct ?? 0,
+    waiting: async () =>
+      Object.entries(await node.ppg.counts())
+        .map(([what, count]) => `${count} ${what}`)
+        .join(', '),
+    async stop() {
+      await node.stop();
+    },
+  };
+});

@@ -290,7 +290,7 @@ function outcomeOf({ outcome, delay, deadline }: Extract<Step, { do: 'settle' }>
 
 describe('memory and SQLite stores', () => {
   it('give the same answers to the same history', async function () {
-    this.timeout(600_000);
+    this.timeout(120_000);
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120 }), async (steps) => {
         const history = new History();
@@ -302,7 +302,7 @@ describe('memory and SQLite stores', () => {
           await history.dispose();
         }
       }),
-      { numRuns: Number(process.env['PPG_PROPERTY_RUNS'] ?? 25) },
+      { numRuns: Number(process.env['PPG_PROPERTY_RUNS'] ?? 25), interruptAfterTimeLimit: 100_000 },
     );
   });
 });

@@ -44,7 +44,7 @@ export async function bench(options: BenchOptions): Promise<Line[]> {
     return row.round(stage, { ...effort, ...change });
   };
   try {
-    for (const row of warm) await step(row, 'warm-up', { time: warmUp, most: WARM });
+    for (const row of warm) await step(row, 'warm-up', { time: warmUp, most: WARM, rate: undefined });
     for (let round = 1; round <= rounds; round++) {
       for (const row of rows) figures.get(row.name)?.push(await step(row, `round ${round}`));
     }

@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -14,7 +13,6 @@ export const PARTS: string = join(BENCH, 'dist', 'bench', 'parts');
  */
 export function build(): void {
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
-  rmSync(join(BENCH, 'dist'), { recursive: true, force: true });
   const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', join(BENCH, 'tsconfig.json')], {
     encoding: 'utf8',
   });

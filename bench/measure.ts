@@ -23,6 +23,8 @@ export interface Effort {
   readonly time: number;
   /** Submitting connections, and MESSAGEs in flight of the bare loop. */
   readonly connections: number;
+  /** Submissions a second, in open loop; without it each connection submits again when it has its answer. */
+  readonly rate?: number | undefined;
   /** Submissions of one round at the most: bounds memory and disk. */
   readonly most: number;
   /** Recipients that take turns: more than a gateway has in flight, so that none waits for another push of its own. */
@@ -53,8 +55,8 @@ let lastRun = 0;
 /** A number that no other run of this bench has, for push-ids. */
 export const nextRun = (): number => ++lastRun;
 
-/** Submits in closed loop, waits for the last push to reach its end, and counts. */
-export async function throughput(way: Way, { time, connections, most, users }: Effort): Promise<Figures> {
+/** Submits, waits for the last push to reach its end, and counts. */
+export async function throughput(way: Way, { time, connections, rate, most, users }: Effort): Promise<Figures> {
   const { load, measured, end, path, notifyUrl, after } = way;
   await end?.call('reset');
   const port = await measured.call('port');
@@ -67,6 +69,7 @@ export async function throughput(way: Way, { time, connections, most, users }: E
     notifyUrl,
     after,
     connections,
+    rate,
     time,
     most,
     users,

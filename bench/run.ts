@@ -9,6 +9,7 @@ const USAGE = `usage: npm run bench -- [options]
   --seconds N      length of a round (default 4)
   --rounds N       rounds, in turns over all rows (default 3)
   --connections N  submitting connections, and MESSAGEs in flight of the bare loop (default 50)
+  --rate N         submit N a second, in open loop: what a push costs at equal load (default: as fast as it goes)
   --waiting N      pushes that wait for others in the row "registration" (default 10000)
   --dir PATH       where databases are made (default: the system's directory for temporary files)
   --profile PATH   leave a CPU profile of each gateway there
@@ -16,7 +17,7 @@ const USAGE = `usage: npm run bench -- [options]
 `;
 
 const FULL = { seconds: 4, warmUp: 6000 };
-const QUICK = { seconds: 1, warmUp: 1500 };
+const QUICK = { seconds: 0.8, warmUp: 1200 };
 /** Submissions of one round, and recipients that take turns. */
 const BOUNDS = { most: 200_000, users: 20_000 };
 
@@ -32,6 +33,7 @@ function readArguments(): Arguments {
       seconds: { type: 'string' },
       rounds: { type: 'string', default: '3' },
       connections: { type: 'string', default: '50' },
+      rate: { type: 'string' },
       waiting: { type: 'string', default: '10000' },
       dir: { type: 'string' },
       profile: { type: 'string' },
@@ -51,6 +53,7 @@ function readArguments(): Arguments {
     effort: {
       time: seconds * 1000,
       connections: Math.round(within('--connections', values.connections, 1, 1000)),
+      rate: values.rate === undefined ? undefined : within('--rate', values.rate, 1, 100_000),
       waiting: Math.round(within('--waiting', values.waiting, 0, 2_000_000)),
       ...BOUNDS,
     },
@@ -89,7 +92,8 @@ async function main(): Promise<void> {
   const { rounds, effort } = options;
   process.stdout.write(
     `${facts.cpus} × ${facts.model}, ${facts.memoryGiB} GiB, ${facts.system}, Node ${facts.node}; ` +
-      `medians of ${rounds} rounds of ${effort.time / 1000} s, ${effort.connections} connections\n\n` +
+      `medians of ${rounds} rounds of ${effort.time / 1000} s, ${effort.connections} connections` +
+      `${effort.rate === undefined ? '' : `, ${effort.rate}/s`}\n\n` +
       `${table(lines, options.rows)}\n${notes(lines)}`,
   );
 }

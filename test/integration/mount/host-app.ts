@@ -102,12 +102,8 @@ export class HostApp {
       next();
     };
     app.use('register', [...front, note, auth, (req, res) => this.#register(req as HostRequest, res)]);
-    app.use('message', [...front, note, (req, res, next) => this.#relay(req as HostRequest, res, next)]);
-    app.use('options', [
-      ...front,
-      note,
-      (_req, res) => res.send(200, { headers: { Allow: 'MESSAGE', Accept: 'a/b' } }),
-    ]);
+    app.use('message', [...front, note], (req, res, next) => this.#relay(req as HostRequest, res, next));
+    app.use('options', ...front, note, (_req, res) => res.send(200, { headers: { Allow: 'MESSAGE', Accept: 'a/b' } }));
     app.use('info', note, (_req, _res, next) => next(Object.assign(new Error('INFO was refused'), { status: 488 })));
     const onError = (error: Error, req: RequestLike, res: ResponseLike, next: (error?: unknown) => void): void => {
       this.errors.push(`${req.method}: ${error.message}`);

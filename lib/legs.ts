@@ -1,6 +1,6 @@
 import type { Clock } from './base/clock.ts';
 import type { Logger } from './base/log.ts';
-import type { DirectLegOptions } from './options.ts';
+import type { DirectLegOptions, SipOptions } from './options.ts';
 import { createDirectLeg } from './sip/direct-leg.ts';
 import { createDrachtioLeg } from './sip/drachtio-leg.ts';
 import type { SipHandler, SipLeg } from './sip/leg.ts';
@@ -12,6 +12,8 @@ export interface LegsOptions {
   readonly srf?: SrfLike | undefined;
   readonly outbound?: SrfLike | undefined;
   readonly direct: false | DirectLegOptions;
+  /** The one leg that sends, or `auto`. */
+  readonly force: SipOptions['leg'];
   readonly domain: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -25,10 +27,11 @@ export interface Legs {
 }
 
 /** Makes the legs that the options allow. The drachtio leg never connects or disconnects: its Srfs are the app's. */
-export function createLegs({ srf, outbound, direct, domain, clock, log }: LegsOptions): Legs {
+export function createLegs({ srf, outbound, direct, force, domain, clock, log }: LegsOptions): Legs {
   const all: SipLeg[] = [];
   if (srf !== undefined) {
-    all.push(createDrachtioLeg({ srf, clock, log, domain, ...(outbound !== undefined && { outbound }) }));
+    const sends = force !== 'direct';
+    all.push(createDrachtioLeg({ srf, sends, clock, log, domain, ...(outbound !== undefined && { outbound }) }));
   }
   if (direct === false) return { all, stack: undefined };
   const { listen, advertise } = direct;

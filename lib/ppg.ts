@@ -85,11 +85,12 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
   const keep = typeof store === 'object' ? store : openStore(options, log);
   const events = new Events<EngineEvents>((error) => log.error({ err: error }, 'a listener of the gateway failed'));
 
-  const legs = createLegs({ srf, outbound, direct: sip.direct, domain, clock, log });
+  const legs = createLegs({ srf, outbound, direct: sip.direct, force: sip.leg, domain, clock, log });
   const sender = createSipSender({
     legs: legs.all,
     force: sip.leg,
     log,
+    credentials: sip.credentials,
     ...(sip.nextHop !== undefined && { nextHop: sip.nextHop }),
   });
   const registrations = createRegistrations({
@@ -171,6 +172,7 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
       try {
         await Promise.all(legs.all.map((leg) => leg.start()));
       } catch (error) {
+        stopped = true;
         await Promise.allSettled(legs.all.map((leg) => leg.stop()));
         await engine.stop();
         throw error;

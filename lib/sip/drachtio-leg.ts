@@ -21,6 +21,8 @@ export interface DrachtioLegOptions {
   readonly srf: SrfLike;
   /** A second connection to send over, without routes, so that large frames of the host's never meet ours. */
   readonly outbound?: SrfLike;
+  /** False: nothing is sent by this leg, so nobody needs to hear of a missing `outbound`. Default true. */
+  readonly sends?: boolean;
   /** Connects on start and disconnects on stop. Without it the Srfs are the host's, who connects them. */
   readonly connect?: SrfConnectOptions & { readonly within?: number };
   readonly clock: Clock;
@@ -62,7 +64,7 @@ class DrachtioLeg implements SipLeg {
     this.#log = options.log ?? silentLogger;
     this.#guard = options.guard ?? DEFAULT_GUARD;
     this.#sender = options.outbound ?? options.srf;
-    if (options.outbound === undefined && options.connect === undefined)
+    if (options.outbound === undefined && options.connect === undefined && options.sends !== false)
       this.#log.warn(
         'no outbound connection to drachtio: pushes share the one of the app, whose large messages may corrupt them',
       );

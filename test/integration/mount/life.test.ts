@@ -131,4 +131,37 @@ describe('a gateway in an app, over its life', () => {
     const [push] = await scene.core.got(1);
     assert.equal(push?.headers.get('CSeq')?.endsWith(' MESSAGE'), true);
   });
+
+  it('is out of the way when it could not start', async () => {
+    const { host, port } = scene.core.stack.listening.find(({ protocol }) => protocol === 'tcp') ?? assert.fail();
+    const direct = { listen: [{ protocol: 'tcp', host, port }] } as const;
+    let taken: ReturnType<Scene['gateway']> | undefined;
+    await scene.app({
+      mount: (srf) => {
+        taken = scene.gateway(srf, { sip: { direct } });
+        return { front: [taken.middleware] };
+      },
+    });
+    await assert.rejects(taken?.start() ?? assert.fail(), { code: 'PPG_E_SIP_TRANSPORT' });
+    const options = await scene.user('alice').ask({ method: 'OPTIONS', uri: `sip:push@${DOMAIN}` });
+    assert.equal(options.headers.get('Allow'), 'MESSAGE');
+  });
+
+  it('recommends a second connection only to those who send over the first', async () => {
+    const said: string[] = [];
+    const write = (fields: object | string, text = ''): void =>
+      void said.push(typeof fields === 'string' ? fields : text);
+    const log = { debug: write, info: write, warn: write, error: write };
+    const direct = { listen: [{ protocol: 'udp', host: '127.0.0.1', port: 0 }] } as const;
+    const { ppg } = await scene.appWithGateway('mount', { log, sip: { leg: 'direct', direct } });
+    const delivered = inState(ppg, 'delivered');
+    await ppg.submit(TEXT);
+    await delivered;
+    assert.deepEqual(
+      said.filter((line) => line.includes('outbound')),
+      [],
+    );
+    scene.gateway(scene.net.srf(), { log });
+    assert.equal(said.filter((line) => line.includes('outbound')).length, 1);
+  });
 });

@@ -90,7 +90,6 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
     legs: legs.all,
     force: sip.leg,
     log,
-    credentials: sip.credentials,
     ...(sip.nextHop !== undefined && { nextHop: sip.nextHop }),
   });
   const registrations = createRegistrations({

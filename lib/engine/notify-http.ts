@@ -99,12 +99,17 @@ async function judge({ statusCode, headers, body }: Dispatcher.ResponseData): Pr
     await body.dump();
     return { ok: true, cause: `http ${statusCode}` };
   }
-  const code = papCode(Buffer.from(await body.arrayBuffer()));
+  const document = Buffer.from(await body.arrayBuffer());
+  if (RECEIVED.test(document.toString('latin1'))) return { ok: true, cause: `http ${statusCode}` };
+  const code = papCode(document);
   // 2xxx says that the PI cannot use this notification; the same again would not change that (WAP-247 table of codes).
   if (code !== undefined && code >= 2000)
     return { ok: false, hopeless: code < 3000, cause: `http ${statusCode}, PAP ${code}` };
   return { ok: true, cause: `http ${statusCode}` };
 }
+
+/** What nearly every PI answers: it has a code of success. Only what looks otherwise is worth reading as XML. */
+const RECEIVED = /^[^&]*<resultnotification-response\s[^<>&]*\bcode="1\d{3}"/;
 
 function papCode(answer: Buffer): number | undefined {
   if (answer.length === 0) return undefined;

@@ -36,6 +36,7 @@ const LINGER = 5_000;
 const SWEEP = 5_000;
 
 const STOPPED = new Error('the stack has stopped');
+const GONE = new Error('the connection is gone');
 
 /**
  * All TCP of a stack: listeners, and one pool of connections by peer address. A request to an address from which a
@@ -89,8 +90,9 @@ export class TcpTransport implements ConnectionHost {
     });
   }
 
-  send(octets: Buffer, host: string, port: number, sender: Sender | undefined): void {
-    const connection = this.#connections.get(`${host}|${port}`) ?? this.#connect(host, port);
+  /** `existing`: only over a connection that is there, see Hop. */
+  send(octets: Buffer, host: string, port: number, sender: Sender | undefined, existing = false): void {
+    const connection = this.#connections.get(`${host}|${port}`) ?? (existing ? GONE : this.#connect(host, port));
     if (connection instanceof Error) sender?.onSendError(connection);
     else connection.send(octets, sender);
   }

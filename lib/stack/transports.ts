@@ -92,7 +92,7 @@ export class Transports {
   #sendTo(address: string, octets: Buffer, hop: Hop, sender: Sender | undefined): void {
     if (hop.protocol === 'tcp') {
       if (this.#tcp === undefined) sender?.onSendError(new Error('the transports are closed'));
-      else this.#tcp.send(octets, address, hop.port, sender);
+      else this.#tcp.send(octets, address, hop.port, sender, hop.existing);
       return;
     }
     const family = isIPv6(address) ? 6 : 4;

@@ -16,6 +16,11 @@ export interface Hop {
   /** Host name or IP literal without brackets. */
   readonly host: string;
   readonly port: number;
+  /**
+   * Only by a connection that is there already; without one the request fails with `transport`. For a flow (RFC 5626
+   * section 5.3): its port is one that the peer once connected from, and nobody, or somebody else, listens there.
+   */
+  readonly existing?: boolean;
 }
 
 /** The way a message came: peer, and the local side it reached. */

@@ -150,7 +150,9 @@ export class Registrar {
     const { protocol, host, port } = flow;
     // Behind a connection the address in the URI is often one that nobody can connect to (RFC 5626 section 5.3).
     const connection =
-      protocol === 'tcp' && hopOf(contact.uri).protocol === 'tcp' ? { protocol, host, port } : undefined;
+      protocol === 'tcp' && hopOf(contact.uri).protocol === 'tcp'
+        ? { protocol, host, port, existing: true }
+        : undefined;
     return binding({
       aor,
       contact: contact.uri,

@@ -65,6 +65,27 @@ describe('the SIP stack over TCP', () => {
     assert.deepEqual([a.stack.counters.connections, b.stack.counters.connections], [1, 1]);
   });
 
+  it('never connects to a peer who is to be reached by a connection that is there', async () => {
+    const there = send(a.stack, messageRequest(), b.at('tcp'));
+    const flow = { protocol: 'tcp', host: '127.0.0.1', port: await answer(b), existing: true } as const;
+    await there.next();
+    const back = send(b.stack, messageRequest(), flow);
+    await answer(a);
+    assert.equal(statusOf(await back.next()), 200);
+
+    // somebody else has the port that the peer came from
+    const stranger = await tcpListener();
+    try {
+      const lost = send(b.stack, messageRequest(), { ...flow, port: stranger.port });
+      await settle();
+      assert.deepEqual(lost.all.map(statusOf), ['transport']);
+      assert.equal(stranger.peers.all.length, 0);
+      assert.equal(b.stack.counters.connections, 1);
+    } finally {
+      await stranger.close();
+    }
+  });
+
   it('reads a stream split at every octet', async () => {
     const peer = await tcpPeer(b.at('tcp').port);
     peer.socket.setNoDelay(true);

@@ -136,7 +136,7 @@ describe('registrar of the embedded core (RFC 3261 section 10.3)', () => {
     const flow: Flow = { ...FLOW, protocol: 'tcp', port: 40_000 };
     register({ Contact: '<sip:a@10.0.0.1:5070;transport=tcp>' }, flow);
     stack.receive(requestOf('MESSAGE', ALICE));
-    assert.deepEqual(stack.sent[0]?.hop, { protocol: 'tcp', host: '192.0.2.1', port: 40_000 });
+    assert.deepEqual(stack.sent[0]?.hop, { protocol: 'tcp', host: '192.0.2.1', port: 40_000, existing: true });
     stack.sent[0]?.fail('transport');
     assert.deepEqual(stack.sent[1]?.hop, { protocol: 'tcp', host: '10.0.0.1', port: 5070 });
   });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { PpgError } from './base/errors.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from './engine/limits.ts';
 import { DEFAULT_NOTIFY, type NotifyPolicy } from './engine/notifier.ts';
+import type { SipCredentials } from './sip/digest-client.ts';
 import type { ListenPoint } from './stack/types.ts';
 
 /** A Push Initiator's account. */
@@ -36,6 +37,11 @@ export interface SipOptions {
   readonly leg: 'auto' | 'drachtio' | 'direct';
   /** Default false: no direct leg. */
   readonly direct: false | DirectLegOptions;
+  /**
+   * Whom the gateway says it is when a proxy or server asks (401, 407; RFC 3261 section 22). Without `realm` they answer
+   * every realm that has none of its own. Default none: the core has to trust the gateway by address.
+   */
+  readonly credentials: readonly SipCredentials[];
   /** True: 404 is the end (code 2002). False, the default: it means offline, as many cores use it. */
   readonly notFoundIsFinal: boolean;
 }
@@ -84,10 +90,15 @@ export type PpgConfiguration = Defaulted<Omit<CheckedConfiguration, 'domain' | '
     | readonly (Pick<InitiatorOptions, 'name' | 'passwordHash'> & Partial<InitiatorOptions>)[]
     | undefined;
   readonly sip?:
-    | (Defaulted<Omit<SipOptions, 'direct'>> & { readonly direct?: false | DirectLegOptions | undefined })
+    | (Defaulted<Omit<SipOptions, 'direct' | 'credentials'>> & {
+        readonly direct?: false | DirectLegOptions | undefined;
+        readonly credentials?: readonly SipCredentials[] | undefined;
+      })
     | undefined;
 };
 
+/** A user name ends up in a header, where a line break would end it. */
+const inHeader = z.string().regex(/^[^\p{Cc}]*$/u, 'must have no control characters');
 const milliseconds = z.number().int().nonnegative();
 const sipUri = z.string().regex(/^sips?:[^\s<>"]+$/i, 'must be a SIP URI such as sip:10.0.0.1:5060;transport=tcp');
 
@@ -136,6 +147,16 @@ const schema = z.strictObject({
           }),
         ])
         .default(false),
+      credentials: z
+        .array(
+          z.strictObject({
+            realm: z.string().min(1).max(255).optional(),
+            username: inHeader.min(1).max(255),
+            password: z.string().min(1).max(1024),
+          }),
+        )
+        .max(64)
+        .default([]),
       notFoundIsFinal: z.boolean().default(false),
     })
     .prefault({}),

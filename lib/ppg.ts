@@ -11,12 +11,12 @@ import type { SubmitAnswer } from './engine/accept.ts';
 import { Engine } from './engine/engine.ts';
 import { DEFAULT_HOP_PACE } from './engine/hop-pace.ts';
 import { createNotificationPost } from './engine/notify-http.ts';
+import type { InitiatorConfiguration } from './initiator-options.ts';
 import { createLegs, receiveOn, shortcomings } from './legs.ts';
 import type { EngineEvents } from './model/engine-events.ts';
 import { middlewareOf, mountOn } from './mount.ts';
-import { type CheckedConfiguration, checkOptions, type PpgConfiguration } from './options.ts';
+import { type CheckedConfiguration, checkInitiators, checkOptions, type PpgConfiguration } from './options.ts';
 import { type PushRequest, submissionOf } from './push-request.ts';
-import { PiAuth } from './security/pi-auth.ts';
 import type { SipHandler } from './sip/leg.ts';
 import { ownAddress } from './sip/own-address.ts';
 import { createRegistrations } from './sip/registrations.ts';
@@ -26,6 +26,7 @@ import { trustedPeers } from './sip/trusted-peers.ts';
 import type { ListenPoint } from './stack/types.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts';
+import { createTenancy } from './tenancy.ts';
 import type { PushStatus, Store, StoreCounts } from './store/store.ts';
 
 export interface PpgOptions extends Omit<PpgConfiguration, 'store'> {
@@ -60,6 +61,11 @@ export interface Ppg {
   stop(): Promise<void>;
   /** Submits a push of the app's own: 1001 once durable. Rejects with a PpgError that says what is wrong with it. */
   submit(push: PushRequest): Promise<SubmitAnswer & { readonly pushId: string }>;
+  /**
+   * Replaces the accounts without a restart; connections that are open go on with the new ones. Throws PPG_E_OPTIONS and
+   * changes nothing when one cannot be used.
+   */
+  setInitiators(initiators: readonly InitiatorConfiguration[]): void;
   /** A push with its recipients and attempts; `initiator` defaults to `app`. */
   status(pushId: string, initiator?: string): Promise<PushStatus | undefined>;
   /** Listens to what happens; the function it returns takes the listener off. */
@@ -90,6 +96,7 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
     legs: legs.all,
     force: sip.leg,
     log,
+    credentials: sip.credentials,
     ...(sip.nextHop !== undefined && { nextHop: sip.nextHop }),
   });
   const registrations = createRegistrations({
@@ -100,7 +107,10 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
     source: sip.registrations,
   });
   const post = createNotificationPost({ ...options.notify, log, identity });
+  const tenancy = createTenancy({ initiators: options.initiators, backlog: limits.backlog, store: keep, events, clock, log });
   const engine = new Engine({
+    admit: tenancy.admit,
+    opened: tenancy.opened,
     store: keep,
     subscribers: registrations,
     bearers: [
@@ -148,14 +158,13 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
   let stopped = false;
   const middleware = middlewareOf(handlers, () => stopped);
   receiveOn(legs.all, middleware);
-  const auth = new PiAuth({ accounts: options.initiators, clock });
 
   return {
     middleware,
     mount: (app) => mountOn(app, handlers, middleware),
     pap: () =>
       papRouter({
-        auth,
+        auth: tenancy.auth,
         engine,
         clock,
         log,
@@ -187,6 +196,7 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
       const submission = submissionOf(push, domain);
       return { ...(await engine.submit(submission)), pushId: submission.pushId };
     },
+    setInitiators: (initiators) => tenancy.setInitiators(checkInitiators(initiators)),
     status: (pushId, initiator = 'app') => engine.find(initiator, pushId),
     on: (event, listener) => events.on(event, listener),
     counts: () => keep.counts(),

@@ -11,7 +11,7 @@ export interface DeliveryAttempt {
   readonly push: Push;
   readonly address: RecipientAddress;
   readonly target: DeliveryTarget;
-  /** The recipient's attempt number; requests carry it as CSeq so that a retry is newer than what it repeats. */
+  /** The recipient's attempt number; their CSeq is made of it, so that a retry is newer than what it repeats. */
   readonly attempt: number;
   /** The same for every attempt of this push to this target. */
   readonly callId: string;

@@ -4,6 +4,7 @@ import type { Logger } from '../base/log.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
 import type { HeaderField, Push } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
+import { CSEQS_PER_ATTEMPT } from '../sip/digest-client.ts';
 import { acceptContactFor, acceptContactForInstance } from '../sip/feature-tags.ts';
 import { isBinaryBody, type SipSender } from '../sip/sender.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
@@ -50,7 +51,7 @@ const LONGEST_EXPIRES = 2 ** 32 - 1;
 
 /**
  * Delivers a push as the body of a SIP MESSAGE (RFC 3428) outside any dialog, in the form of docs/bearers.md. All
- * attempts of a push to a target keep Call-ID, From tag and X-Wap-Push-Id; CSeq is the attempt.
+ * attempts of a push to a target keep Call-ID, From tag and X-Wap-Push-Id; CSeq rises with the attempt.
  */
 export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer {
   const { sender, clock, log, identity, domain } = bearer;
@@ -99,7 +100,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
           { name: 'From', value: from + attempt.fromTag },
           { name: 'To', value: `<${address.aor}>` },
           { name: 'Call-ID', value: attempt.callId },
-          { name: 'CSeq', value: `${attempt.attempt} MESSAGE` },
+          { name: 'CSeq', value: `${firstCSeq(attempt.attempt)} MESSAGE` },
           asserted,
           { name: 'P-Charging-Vector', value: charging() },
           ...routed.headers,
@@ -122,6 +123,9 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
 
   return { name: 'sip-message', offers, deliver };
 }
+
+/** Attempt 1 has the numbers 1 to 8, attempt 2 those from 9 on: what an answered challenge uses up is never used again. */
+const firstCSeq = (attempt: number): number => (attempt - 1) * CSEQS_PER_ATTEMPT + 1;
 
 const failed = (code: number, cause: string): DeliveryResult => ({
   kind: 'failed',

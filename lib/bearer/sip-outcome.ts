@@ -81,7 +81,7 @@ const credentials: Reading = ({ cause }) => ({
   kind: 'failed',
   state: 'undeliverable',
   code: PAP.SERVICE_FAILURE,
-  cause: `${cause}: the core asks the gateway for credentials; it has to trust the gateway by address`,
+  cause: `${cause}: the core asks the gateway who it is; set sip.credentials, or have the core trust the gateway by address`,
 });
 
 /** Statuses with a meaning of their own; the others are read as the x00 of their class (RFC 3261 section 8.1.3.2). */

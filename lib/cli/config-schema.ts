@@ -34,6 +34,8 @@ export interface NodeConfig {
     readonly trustedPeers: readonly string[];
     readonly registrations: 'register' | 'none';
     readonly notFoundIsFinal: boolean;
+    /** As in PpgConfiguration, checked with it. */
+    readonly credentials?: readonly unknown[] | undefined;
   };
   /** The embedded core; `users` (name to password) makes it ask for digest authentication. */
   readonly core: { readonly port: number; readonly users?: Readonly<Record<string, string>> | undefined };
@@ -111,6 +113,7 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       trustedPeers: z.preprocess(listOrText, z.array(z.string(), 'must be a list of addresses or CIDR ranges')),
       registrations: z.enum(['register', 'none'], 'must be register or none'),
       notFoundIsFinal: flag,
+      credentials: z.array(z.unknown(), 'must be a list of credentials').optional(),
     }),
     core: z.strictObject({ port, users: z.record(z.string(), z.string()).optional() }),
     sipd: z.strictObject({ port, drachtioPort: port }),

@@ -113,14 +113,14 @@ function checkConfig(raw: unknown, variables: ReadonlyMap<string, string>): Node
 /** What of a node's configuration is the gateway's own. Its next hop and direct leg depend on what runs beside it. */
 export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
   const { domain, identity, store, initiators, sip, limits, retry, notify } = config;
-  const { trustedPeers, registrations, leg, notFoundIsFinal, nextHop } = sip;
+  const { trustedPeers, registrations, leg, notFoundIsFinal, nextHop, credentials } = sip;
   // What is still unknown here is what checkOptions checks.
   return {
     domain,
     identity,
     store,
     initiators,
-    sip: { trustedPeers, registrations, leg, notFoundIsFinal, nextHop },
+    sip: { trustedPeers, registrations, leg, notFoundIsFinal, nextHop, credentials },
     limits,
     retry,
     notify,

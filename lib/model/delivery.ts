@@ -38,7 +38,7 @@ export interface Claim extends RecipientRef {
   readonly push: string;
   readonly pushData: Push;
   readonly address: RecipientAddress;
-  /** Fence: the store takes a settlement only with the number of the newest claim. Also the CSeq. */
+  /** Fence: the store takes a settlement only with the number of the newest claim. The CSeq is made of it. */
   readonly attempt: number;
   /** What earlier attempts left behind. */
   readonly attempted: Attempted;

@@ -144,6 +144,7 @@ const answerOf = (response: SipResponse): SipAnswer => ({
   status: response.status,
   reason: response.reason,
   get: (name) => response.headers.get(name),
+  all: (name) => response.headers.all(name),
   body: response.body,
   local: false,
 });

@@ -27,6 +27,9 @@ const SERVERS_OWN = new Set(['via', 'content-length']);
 /** Headers that drachtio-server drops without a word: a request that relies on one must not leave without it. */
 const DROPPED_BY_SERVER = new Set(['route', 'record-route', 'rseq']);
 
+/** Headers whose fields must not be joined by commas, which is all that an object of headers can do (RFC 3261 section 7.3.1). */
+const NEVER_JOINED = new Set(['authorization', 'proxy-authorization']);
+
 /** What a control character in a start line or header value could do: end the line, or cut the message. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f]/;
@@ -81,6 +84,7 @@ function collectHeaders(fields: readonly HeaderField[], into: Record<string, str
     if (SERVERS_OWN.has(key)) continue;
     if (DROPPED_BY_SERVER.has(key)) return cannot(`drachtio-server drops the header ${name}`);
     const known = names.get(key);
+    if (known !== undefined && NEVER_JOINED.has(key)) return cannot(`drachtio-srf carries one ${name} only`);
     if (known !== undefined) into[known] = `${into[known]}, ${value}`;
     else {
       const written = key === 'content-type' ? 'Content-Type' : name;

@@ -21,6 +21,8 @@ export type SipAnswer =
       readonly reason: string;
       /** First value of a header, any case. */
       get(name: string): string | undefined;
+      /** Every value of a header, one element a field; without it, as over drachtio, `get` has them all in one. */
+      all?(name: string): string[];
       readonly body: Buffer;
       /** True for a 408 or 503 that the sending side made itself: nobody answered. */
       readonly local: boolean;

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Logger } from '../base/log.ts';
 import type { HeaderField } from '../model/push.ts';
+import { CREDENTIALS_ROOM, createDigestClient, type SipCredentials } from './digest-client.ts';
 import type { LegAbilities, OutboundRequest, SipAnswer, SipLeg } from './leg.ts';
 
 export type LegName = SipLeg['name'];
@@ -32,7 +33,8 @@ export interface SentRequest {
 export interface SipSender {
   /**
    * Sends by the first ready leg that can carry the request, drachtio before direct, and waits for the final answer.
-   * Never rejects. `not-sent` has code PPG_E_LEG_CANNOT when no leg could ever carry it, PPG_E_LEG_DOWN when those
+   * Challenges are answered where there are credentials, so that up to CSEQS_PER_ATTEMPT numbers from the request's CSeq
+   * on are used. Never rejects. `not-sent` has code PPG_E_LEG_CANNOT when no leg could ever carry it, PPG_E_LEG_DOWN when those
    * that could are not ready.
    */
   request(request: OutboundRequest, options?: SendOptions): Promise<SentRequest>;
@@ -54,6 +56,8 @@ export interface SipSenderOptions {
   readonly force: 'auto' | LegName;
   /** SIP URI of the next hop for requests that name none. */
   readonly nextHop?: string;
+  /** For proxies and servers that ask who the gateway is (RFC 3261 section 22); none: their 401 or 407 is the answer. */
+  readonly credentials?: readonly SipCredentials[];
   readonly log: Logger;
 }
 
@@ -66,7 +70,9 @@ const LEG_OVERHEAD = 320;
 const MAX_OCTETS_PER_UNIT = 3;
 
 export function createSipSender(options: SipSenderOptions): SipSender {
-  const { force, nextHop, log } = options;
+  const { force, nextHop, log, credentials = [] } = options;
+  const overhead = LEG_OVERHEAD + (credentials.length === 0 ? 0 : CREDENTIALS_ROOM);
+  const digest = credentials.length === 0 ? undefined : createDigestClient(credentials);
   const legs = options.legs
     .filter((leg) => force === 'auto' || leg.name === force)
     .sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name));
@@ -90,14 +96,8 @@ export function createSipSender(options: SipSenderOptions): SipSender {
     request: OutboundRequest,
     headersFor: SendOptions['headersFor'],
   ): Promise<SipAnswer> {
-    const hop = request.nextHop ?? nextHop;
-    const outgoing: OutboundRequest = {
-      method: request.method,
-      uri: request.uri,
-      headers: headersFor === undefined ? request.headers : [...request.headers, ...headersFor(leg)],
-      ...(request.body !== undefined && { body: request.body }),
-      ...(hop !== undefined && { nextHop: hop }),
-    };
+    const outgoing: OutboundRequest =
+      headersFor === undefined ? request : { ...request, headers: [...request.headers, ...headersFor(leg)] };
     try {
       return await leg.request(outgoing);
     } catch (error) {
@@ -107,26 +107,33 @@ export function createSipSender(options: SipSenderOptions): SipSender {
     }
   }
 
+  async function sendOnce(request: OutboundRequest, { binary, headersFor }: SendOptions): Promise<SentRequest> {
+    const candidates = able(request, binary);
+    if (candidates.length === 0)
+      return { answer: notSent('PPG_E_LEG_CANNOT', `no SIP leg can carry ${describe(request)}`), leg: undefined };
+    let answer = notSent('PPG_E_LEG_DOWN', 'no SIP leg that can carry the request is ready');
+    for (const leg of candidates) {
+      if (!leg.ready) continue;
+      answer = await sendBy(leg, request, headersFor);
+      // What did not leave by one leg may leave by the next.
+      if (answer.kind !== 'not-sent') return { answer, leg: leg.name };
+    }
+    return { answer, leg: undefined };
+  }
+
+  const withHop = (request: OutboundRequest): OutboundRequest =>
+    nextHop === undefined || request.nextHop !== undefined ? request : { ...request, nextHop };
+
   return {
-    async request(request, { binary, headersFor } = {}) {
-      const candidates = able(request, binary);
-      if (candidates.length === 0)
-        return { answer: notSent('PPG_E_LEG_CANNOT', `no SIP leg can carry ${describe(request)}`), leg: undefined };
-      let answer = notSent('PPG_E_LEG_DOWN', 'no SIP leg that can carry the request is ready');
-      for (const leg of candidates) {
-        if (!leg.ready) continue;
-        answer = await sendBy(leg, request, headersFor);
-        // What did not leave by one leg may leave by the next.
-        if (answer.kind !== 'not-sent') return { answer, leg: leg.name };
-      }
-      return { answer, leg: undefined };
-    },
+    request: (request, send = {}) =>
+      digest === undefined
+        ? sendOnce(withHop(request), send)
+        : // Credentials make a request larger, so that each repetition chooses its leg anew.
+          digest.exchange(withHop(request), (one) => sendOnce(one, send)),
     fits: (needs) =>
       legs.some(
         ({ can }) =>
-          (can.binary || !needs.binary) &&
-          (can.route || !needs.route) &&
-          needs.bytes + LEG_OVERHEAD <= can.maxRequestBytes,
+          (can.binary || !needs.binary) && (can.route || !needs.route) && needs.bytes + overhead <= can.maxRequestBytes,
       ),
     get can() {
       const ready = legs.filter((leg) => leg.ready);

@@ -1,10 +1,15 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { randomToken } from '../../base/ids.ts';
+import {
+  type DigestAlgorithm,
+  type DigestCredentials,
+  digestResponse,
+  formatChallenge,
+  parseCredentials,
+} from '../../codec/sip/digest.ts';
 import type { SipRequest, SipResponse } from '../../codec/sip/message.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
-import { quote } from '../../codec/sip/syntax.ts';
-import { type DigestParams, digestResponse, parseDigest } from '../digest.ts';
 
 /** Milliseconds that a nonce is good for. */
 const NONCE_LIFETIME = 5 * 60_000;
@@ -12,13 +17,16 @@ const NONCE_LIFETIME = 5 * 60_000;
 /** Nonces whose counters are remembered. */
 const MAX_NONCES = 10_000;
 
+/** What is offered, the one to be preferred on top (RFC 8760 section 2.3); many phones know MD5 only. */
+const OFFERED: readonly DigestAlgorithm[] = ['SHA-256', 'MD5'];
+
 /** Digest authentication of REGISTER (RFC 3261 section 22). Nonces carry their time, so that a challenge costs no memory. */
 export class DigestGuard {
   readonly #clock: Clock;
   readonly #realm: string;
   readonly #passwords: ReadonlyMap<string, string>;
   readonly #secret = randomBytes(32);
-  /** Highest nonce count seen, by nonce: a count that does not rise is a replay (RFC 2617 section 3.2.2). */
+  /** Highest nonce count seen, by nonce: a count that does not rise is a replay (RFC 7616 section 3.4). */
   readonly #counts = new Map<string, number>();
 
   constructor(clock: Clock, realm: string, users: Readonly<Record<string, string>>) {
@@ -31,49 +39,39 @@ export class DigestGuard {
   refuse(request: SipRequest, aor: string): SipResponse | undefined {
     const answer = request.headers
       .all('Authorization')
-      .map(parseDigest)
-      .find((params) => params?.get('realm') === this.#realm);
+      .map(parseCredentials)
+      .find((credentials) => credentials?.realm === this.#realm && OFFERED.includes(credentials.algorithm));
     if (answer === undefined) return this.#challenge(request, false);
-    const user = (answer.get('username') ?? '').split('@', 1)[0] ?? '';
+    const user = answer.username.split('@', 1)[0] ?? '';
     if (!this.#isRight(request, answer, user)) return this.#challenge(request, false);
     if (!this.#isFresh(answer)) return this.#challenge(request, true);
     return aor.startsWith(`sip:${user}@`) ? undefined : respondTo(request, 403);
   }
 
   #challenge(request: SipRequest, stale: boolean): SipResponse {
-    const realm = quote(this.#realm);
-    const value = `Digest realm=${realm}, nonce="${this.#nonce()}", algorithm=MD5, qop="auth"${stale ? ', stale=TRUE' : ''}`;
-    return respondTo(request, 401, { headers: [{ name: 'WWW-Authenticate', value }] });
+    const nonce = this.#nonce();
+    const headers = OFFERED.map((algorithm) => ({
+      name: 'WWW-Authenticate',
+      value: formatChallenge({ realm: this.#realm, nonce, algorithm, qop: 'auth', opaque: undefined, stale }),
+    }));
+    return respondTo(request, 401, { headers });
   }
 
-  #isRight(request: SipRequest, answer: DigestParams, user: string): boolean {
+  #isRight(request: SipRequest, answer: DigestCredentials, user: string): boolean {
     const { method, uri } = request;
-    const nonce = answer.get('nonce') ?? '';
-    const nc = answer.get('nc');
-    const cnonce = answer.get('cnonce');
-    if (answer.get('uri') !== uri || answer.get('qop') !== 'auth' || nc === undefined || cnonce === undefined)
-      return false;
+    if (answer.uri !== uri || answer.protection?.qop !== 'auth') return false;
     // A user that is not there costs as much as a wrong password, and gets the same answer.
     const known = this.#passwords.get(user);
-    const expected = digestResponse({
-      username: answer.get('username') ?? '',
-      realm: this.#realm,
-      password: known ?? randomToken(),
-      method,
-      uri,
-      nonce,
-      auth: { nc, cnonce },
-    });
-    return same(expected, (answer.get('response') ?? '').toLowerCase()) && known !== undefined;
+    const expected = digestResponse({ ...answer, password: known ?? randomToken(), method });
+    return same(expected, answer.response) && known !== undefined;
   }
 
   /** Whether the nonce is one of ours, young enough, and its count higher than before. */
-  #isFresh(answer: DigestParams): boolean {
-    const nonce = answer.get('nonce') ?? '';
+  #isFresh({ nonce, protection }: DigestCredentials): boolean {
     const [time = '', salt = '', signature = ''] = nonce.split('.');
     if (!same(this.#sign(time, salt), signature)) return false;
     const age = this.#clock.now() - Number.parseInt(time, 36);
-    const count = /^[0-9a-f]{8}$/i.test(answer.get('nc') ?? '') ? Number.parseInt(answer.get('nc') ?? '', 16) : 0;
+    const count = Number.parseInt(protection?.nc ?? '0', 16);
     if (!(age >= 0 && age <= NONCE_LIFETIME) || count <= (this.#counts.get(nonce) ?? 0)) return false;
     this.#counts.delete(nonce);
     this.#counts.set(nonce, count);

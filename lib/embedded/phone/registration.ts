@@ -2,13 +2,19 @@ import type { Clock, TimerHandle } from '../../base/clock.ts';
 import { PpgError } from '../../base/errors.ts';
 import { randomToken } from '../../base/ids.ts';
 import type { Logger } from '../../base/log.ts';
+import {
+  type DigestChallenge,
+  digestResponse,
+  formatCredentials,
+  nonceCount,
+  parseChallenges,
+  strongest,
+} from '../../codec/sip/digest.ts';
 import { SipHeaders, type SipRequest, type SipResponse } from '../../codec/sip/message.ts';
 import { parseNameAddrs } from '../../codec/sip/name-addr.ts';
 import { paramOf } from '../../codec/sip/params.ts';
-import { quote } from '../../codec/sip/syntax.ts';
 import type { HeaderField } from '../../model/push.ts';
 import type { Hop, SipStack } from '../../stack/types.ts';
-import { type DigestParams, digestResponse, parseDigest } from '../digest.ts';
 
 export interface RegistrationOptions {
   readonly clock: Clock;
@@ -126,7 +132,7 @@ export class Registration {
     const response = await this.#sendOnce(expires);
     const { credentials } = this.#options;
     if (response.status !== 401 || credentials === undefined) return response;
-    const challenge = parseDigest(response.headers.get('WWW-Authenticate') ?? '');
+    const challenge = strongest(parseChallenges(response.headers.all('WWW-Authenticate')));
     if (challenge === undefined) return response;
     return this.#sendOnce(expires, answerTo(challenge, credentials, this.#options.domainUri));
   }
@@ -181,26 +187,14 @@ export class Registration {
 
 /** Every challenge brings a new nonce, so each answer is the first to its own. */
 function answerTo(
-  challenge: DigestParams,
+  { realm, nonce, algorithm, qop, opaque }: DigestChallenge,
   { username, password }: { username: string; password: string },
   uri: string,
 ): string {
-  const [realm, nonce] = [challenge.get('realm') ?? '', challenge.get('nonce') ?? ''];
-  const qop = (challenge.get('qop') ?? '').split(',').some((one) => one.trim() === 'auth');
-  const auth = { nc: '00000001', cnonce: randomToken(8) };
-  const input = { username, realm, password, method: 'REGISTER', uri, nonce };
-  const response = digestResponse(qop ? { ...input, auth } : input);
-  const opaque = challenge.get('opaque');
-  return [
-    `Digest username=${quote(username)}`,
-    `realm=${quote(realm)}`,
-    `nonce=${quote(nonce)}`,
-    `uri="${uri}"`,
-    `response="${response}"`,
-    'algorithm=MD5',
-    ...(qop ? ['qop=auth', `nc=${auth.nc}`, `cnonce="${auth.cnonce}"`] : []),
-    ...(opaque === undefined ? [] : [`opaque=${quote(opaque)}`]),
-  ].join(', ');
+  const protection = qop === undefined ? undefined : { qop, nc: nonceCount(1), cnonce: randomToken(8) };
+  const input = { username, realm, nonce, uri, algorithm, protection };
+  const response = digestResponse({ ...input, password, method: 'REGISTER' });
+  return formatCredentials({ ...input, response, opaque });
 }
 
 const NO_BODY = Buffer.alloc(0);

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import { systemClock } from '../../../lib/base/clock.ts';
+import { silentLogger } from '../../../lib/base/log.ts';
+import { parseCredentials } from '../../../lib/codec/sip/digest.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
+import { DigestGuard } from '../../../lib/embedded/core/digest-guard.ts';
 import type { OutboundRequest, RequestLike, SipAnswer, SipLeg } from '../../../lib/sip/leg.ts';
+import { createSipSender } from '../../../lib/sip/sender.ts';
 import type { Protocol } from '../../../lib/stack/types.ts';
 import type { Peer } from '../../support/sipd-net.ts';
 
@@ -196,6 +201,32 @@ export function legContract(name: string, make: () => Promise<LegUnderTest>): vo
       const route = { name: 'Route', value: `<${peer.uri()};lr>` };
       const routed = await leg.request({ ...message, headers: [...message.headers, route] });
       assert.equal(routed.kind === 'response', leg.can.route);
+    });
+
+    it('carries a challenge back and its answer there (RFC 3261 section 22)', async () => {
+      await leg.start();
+      const guard = new DigestGuard(systemClock, 'core.example', { push: 'secret' });
+      peer.onRequest = (transaction) => {
+        const { request } = transaction;
+        transaction.respond(guard.refuse(request, 'sip:push@core.example') ?? respondTo(request, 200));
+      };
+      const credentials = [{ realm: 'core.example', username: 'push', password: 'secret' }];
+      const sender = createSipSender({ legs: [leg], force: 'auto', log: silentLogger, credentials });
+      assert.equal(response((await sender.request(messageTo(peer.uri()))).answer).status, 200);
+      assert.equal(response((await sender.request(messageTo(peer.uri()))).answer).status, 200);
+      assert.deepEqual(
+        peer.requests.map(({ headers }) => [
+          headers.get('CSeq'),
+          parseCredentials(headers.get('Authorization') ?? 'none')?.algorithm,
+        ]),
+        [
+          ['7 MESSAGE', undefined],
+          ['8 MESSAGE', 'SHA-256'],
+          ['7 MESSAGE', 'SHA-256'],
+        ],
+      );
+      assert.equal(peer.requests[1]?.headers.get('Call-ID'), peer.requests[0]?.headers.get('Call-ID'));
+      assert.equal(peer.requests[1]?.headers.get('From'), peer.requests[0]?.headers.get('From'));
     });
 
     it('carries 400 requests at once, and loses none', async () => {

@@ -81,7 +81,7 @@ describe('a push as MESSAGE', () => {
     await bearer.deliver(fakeAttempt({ attempt: 2 }));
     const [first, second] = drachtio.sent as [OutboundRequest, OutboundRequest];
     for (const name of ['Call-ID', 'From', 'X-Wap-Push-Id']) assert.deepEqual(all(second, name), all(first, name));
-    assert.deepEqual(all(second, 'CSeq'), ['2 MESSAGE']);
+    assert.deepEqual(all(second, 'CSeq'), ['9 MESSAGE']);
     assert.notDeepEqual(all(second, 'P-Charging-Vector'), all(first, 'P-Charging-Vector'));
     assert.deepEqual(all(second, 'Date'), ['Mon, 21 Sep 2026 14:01:30 GMT']);
     assert.deepEqual(all(second, 'Expires'), ['3510']);

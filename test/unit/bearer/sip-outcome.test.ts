@@ -128,7 +128,7 @@ describe('what a SIP answer means for a push', () => {
   });
 
   it('a challenge says what to do about it', () => {
-    assert.match(sipOutcome(fakeAnswer(407), CONFIRMED).cause, /trust the gateway/);
+    assert.match(sipOutcome(fakeAnswer(407), CONFIRMED).cause, /sip\.credentials/);
   });
 
   it('the phrase of a peer is cut and cleaned before an operator reads it', () => {

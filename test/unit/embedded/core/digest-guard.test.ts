@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import {
+  type DigestAlgorithm,
+  digestResponse,
+  formatCredentials,
+  parseChallenges,
+} from '../../../../lib/codec/sip/digest.ts';
 import type { SipResponse } from '../../../../lib/codec/sip/message.ts';
 import { DigestGuard } from '../../../../lib/embedded/core/digest-guard.ts';
-import { digestResponse, parseDigest } from '../../../../lib/embedded/digest.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { requestOf } from '../fake-stack.ts';
 
@@ -20,34 +25,36 @@ describe('digest authentication of REGISTER (RFC 3261 section 22)', () => {
   const ask = (headers: Record<string, string> = {}, aor = ALICE): SipResponse | undefined =>
     guard.refuse(requestOf('REGISTER', URI, headers), aor);
 
-  function nonce(): string {
-    const challenge = parseDigest(ask()?.headers.get('WWW-Authenticate') ?? '');
-    return challenge?.get('nonce') ?? '';
+  const nonce = (): string => parseChallenges(ask()?.headers.all('WWW-Authenticate') ?? [])[0]?.nonce ?? '';
+
+  function answer(of: {
+    nonce: string;
+    username?: string;
+    password?: string;
+    nc?: string;
+    uri?: string;
+    algorithm?: DigestAlgorithm;
+  }): { Authorization: string } {
+    const { username = 'alice', password = 'secret', nc = '00000001', uri = URI, algorithm = 'MD5' } = of;
+    const protection = { qop: 'auth', nc, cnonce: 'c' } as const;
+    const input = { username, realm: 'example.com', uri, nonce: of.nonce, algorithm, protection };
+    const response = digestResponse({ ...input, password, method: 'REGISTER' });
+    return { Authorization: formatCredentials({ ...input, response, opaque: undefined }) };
   }
 
-  function answer(of: { nonce: string; username?: string; password?: string; nc?: string; uri?: string }): {
-    Authorization: string;
-  } {
-    const { username = 'alice', password = 'secret', nc = '00000001', uri = URI } = of;
-    const auth = { nc, cnonce: 'c' };
-    const input = { username, realm: 'example.com', password, method: 'REGISTER', uri, nonce: of.nonce, auth };
-    const response = digestResponse(input);
-    return {
-      Authorization: `Digest username="${username}",realm="example.com",nonce="${of.nonce}",uri="${uri}",response="${response}",qop=auth,nc=${nc},cnonce="c"`,
-    };
-  }
-
-  it('computes the example of RFC 2617 section 3.5', () => {
-    const response = digestResponse({
-      username: 'Mufasa',
-      realm: 'testrealm@host.com',
-      password: 'Circle Of Life',
-      method: 'GET',
-      uri: '/dir/index.html',
-      nonce: 'dcd98b7102dd2f0e8b11d0f600bfb0c093',
-      auth: { nc: '00000001', cnonce: '0a4f113b' },
-    });
-    assert.equal(response, '6629fae49393a05397450978507c4ef1');
+  it('offers SHA-256 above MD5 (RFC 8760 section 2.3), and takes either but no other', () => {
+    const offered = parseChallenges(ask()?.headers.all('WWW-Authenticate') ?? []);
+    assert.deepEqual(
+      offered.map(({ algorithm, realm, qop }) => [algorithm, realm, qop]),
+      [
+        ['SHA-256', 'example.com', 'auth'],
+        ['MD5', 'example.com', 'auth'],
+      ],
+    );
+    assert.equal(ask(answer({ nonce: nonce(), algorithm: 'SHA-256' })), undefined);
+    assert.equal(ask(answer({ nonce: nonce(), algorithm: 'MD5' })), undefined);
+    assert.equal(ask(answer({ nonce: nonce(), algorithm: 'SHA-512-256' }))?.status, 401);
+    assert.equal(ask(answer({ nonce: nonce(), algorithm: 'SHA-256', password: 'guess' }))?.status, 401);
   });
 
   it('asks whoever does not say who he is, and lets in who does', () => {

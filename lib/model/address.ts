@@ -12,3 +12,37 @@ export interface RecipientAddress {
   /** Names one device by its public GRUU, a SIP URI with a `gr` parameter (RFC 5627). */
   readonly gruu?: string;
 }
+
+const identityOf = ({ aor, instance = '', gruu = '' }: RecipientAddress): string => `${aor} ${instance} ${gruu}`;
+
+/** What of a push's recipients a PI has named. */
+export interface Named<T> {
+  /** In the order of the recipients, each once. */
+  readonly found: readonly T[];
+  /** Addresses that name none of them. */
+  readonly strangers: readonly RecipientAddress[];
+}
+
+/**
+ * Picks the recipients that `wanted` names: by the PI's own text, else by the identity that the text stands for
+ * (`sip:alice@example.com` names whom `WAPPUSH=alice%40example.com/TYPE=USER@ppg` names). No address names all.
+ */
+export function namedRecipients<T extends { readonly address: RecipientAddress }>(
+  recipients: readonly T[],
+  wanted: readonly RecipientAddress[],
+): Named<T> {
+  if (wanted.length === 0) return { found: recipients, strangers: [] };
+  const texts = new Set(recipients.map(({ address }) => address.text));
+  const identities = new Set(recipients.map(({ address }) => identityOf(address)));
+  const byText = new Set<string>();
+  const byIdentity = new Set<string>();
+  const strangers: RecipientAddress[] = [];
+  for (const address of wanted) {
+    const identity = identityOf(address);
+    if (texts.has(address.text)) byText.add(address.text);
+    else if (identities.has(identity)) byIdentity.add(identity);
+    else strangers.push(address);
+  }
+  const found = recipients.filter(({ address }) => byText.has(address.text) || byIdentity.has(identityOf(address)));
+  return { found, strangers };
+}

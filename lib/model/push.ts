@@ -30,6 +30,12 @@ export interface Content {
   readonly body: Buffer;
 }
 
+/** Which push is replaced, and for whom: `all` listed recipients, or those only for whom the old one still waited. */
+export interface Replacement {
+  readonly pushId: string;
+  readonly method: 'all' | 'pending-only';
+}
+
 /** A push as submitted: checked for form, not yet accepted. Times are milliseconds since the epoch. */
 export interface Submission {
   /** Name of the account that submits; push-ids are unique within it. */
@@ -43,6 +49,8 @@ export interface Submission {
   readonly sourceReference?: string;
   readonly notifyUrl?: string;
   readonly progressNotes: boolean;
+  /** Takes the place of an earlier push of the same initiator (replace-push-id of WAP-247). */
+  readonly replaces?: Replacement;
   /** PAP version of the document, as `2.0`; messages about the push use the same (WAP-247 section 8). */
   readonly papVersion: string;
   readonly content: Content;
@@ -93,7 +101,7 @@ export interface Recipient extends RecipientRef {
   readonly code: number;
   readonly desc: string;
   readonly attempted: Attempted;
-  /** Number of claims so far. It only rises, so it is also the fence and the CSeq of the attempt. */
+  /** Number of claims so far. It only rises, so it is also the fence of the attempt, and its CSeq is made of it. */
   readonly attempt: number;
   /** Tries in a row that found the user offline; the slow retry doubles with it. */
   readonly offlineTries: number;

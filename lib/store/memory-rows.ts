@@ -1,8 +1,9 @@
 import type { RecipientAddress } from '../model/address.ts';
+import type { Notification } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
 import type { AttemptRecord, Push } from '../model/push.ts';
-import type { Attempted, RecipientState } from '../model/states.ts';
-import type { Lease } from './store.ts';
+import type { Attempted, FinalState, RecipientState } from '../model/states.ts';
+import type { Lease, StoreCounts } from './store.ts';
 
 /** A push of the memory store. */
 export interface PushRow {
@@ -25,7 +26,7 @@ export interface OwedRow {
 export interface Row {
   readonly of: PushRow;
   readonly index: number;
-  readonly address: RecipientAddress;
+  address: RecipientAddress;
   state: RecipientState;
   code: number;
   desc: string;
@@ -89,4 +90,42 @@ export function first<T>(rows: Iterable<T>, order: (a: T, b: T) => number): T | 
   let best: T | undefined;
   for (const row of rows) if (best === undefined || order(row, best) < 0) best = row;
   return best;
+}
+
+export function countsOf({ lines, pushes, flights, awaiting, owed }: MemoryData): StoreCounts {
+  let pending = 0;
+  for (const line of lines.values()) pending += line.size;
+  let deadNotifications = 0;
+  for (const { recipients } of pushes.values()) {
+    for (const { notification } of recipients) if (notification?.state === 'dead') deadNotifications++;
+  }
+  return {
+    pending,
+    sending: flights.size,
+    awaitingConfirmation: awaiting.size,
+    notifications: owed.size,
+    deadNotifications,
+  };
+}
+
+/** What a recipient's end tells its PI. */
+export function notificationOf(row: Row, owed: OwedRow): Notification {
+  const { push } = row.of;
+  return {
+    push: push.key,
+    index: row.index,
+    initiator: push.initiator,
+    pushId: push.pushId,
+    notifyUrl: push.notifyUrl ?? '',
+    papVersion: push.papVersion,
+    address: row.address,
+    state: row.state as FinalState,
+    code: row.code,
+    desc: row.desc,
+    ...(push.qos !== undefined && { qos: push.qos }),
+    deliveredBy: row.deliveredBy,
+    receivedTime: push.acceptedAt,
+    eventTime: row.eventTime,
+    tries: owed.claims - 1,
+  };
 }

@@ -1,24 +1,42 @@
 import { PpgError } from '../base/errors.ts';
+import { namedRecipients, type RecipientAddress } from '../model/address.ts';
 import type { Claim, Notification } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
 import { type Push, priorityRank, type Recipient, type RecipientRef } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import { type FinalState, isTerminal } from '../model/states.ts';
 import { Lines } from './memory-lines.ts';
+import { memoryOperator } from './memory-operator.ts';
 import {
   byKey,
   byRank,
   bySchedule,
+  countsOf,
   createMemoryData,
   type MemoryData,
-  type OwedRow,
+  notificationOf,
   type PushRow,
   type Row,
 } from './memory-rows.ts';
-import { appendAttempts, BEHIND, endOfTime, NEVER, wantsProof } from './rules.ts';
+import type { OperatorStore } from './operator.ts';
+import {
+  appendAttempts,
+  BEHIND,
+  CANCELLED,
+  endOfTime,
+  isCancellable,
+  LEFT_OUT,
+  leftOut,
+  NEVER,
+  REPLACED,
+  wantsProof,
+} from './rules.ts';
 import type {
   Acceptance,
   AcceptResult,
+  CancelAnswer,
+  Cancellation,
+  CancelledRecipient,
   Lease,
   NotificationSettlement,
   PushStatus,
@@ -68,6 +86,8 @@ class MemoryStore implements Store {
     if (this.#data.byId.has(idOf(push.initiator, push.pushId))) return { accepted: false, reason: 'duplicate' };
     if (this.#data.pushes.has(push.key)) throw new PpgError('PPG_E_STORE', `The key ${push.key} is taken.`);
     const now = push.acceptedAt;
+    const replaced = this.#replace(push, recipients);
+    if (typeof replaced === 'string') return { accepted: false, reason: replaced };
     const row: PushRow = { push: kept(push), rank: priorityRank(push), recipients: [] };
     this.#data.pushes.set(push.key, row);
     this.#data.byId.set(idOf(push.initiator, push.pushId), row);
@@ -91,8 +111,50 @@ class MemoryStore implements Store {
         ends: push.expiresAt,
       });
     }
-    const claims = row.recipients.flatMap((recipient) => this.#enter(recipient, due, now, lease) ?? []);
-    return { accepted: true, claims };
+    const cancelled = (replaced ?? []).filter((one) => one.cancelled).map(({ address }) => address);
+    const left = push.replaces?.method === 'pending-only' ? leftOut(recipients, cancelled) : [];
+    const entering = row.recipients.filter(({ index }) => !left.includes(index));
+    const claims = entering.flatMap((recipient) => this.#enter(recipient, due, now, lease) ?? []);
+    for (const recipient of row.recipients) if (left.includes(recipient.index)) this.#end(recipient, LEFT_OUT, now);
+    return { accepted: true, claims, ...(replaced !== undefined && { replaced, leftOut: left }) };
+  }
+
+  /** Cancels what a new push replaces; undefined when it replaces nothing that is known. */
+  #replace(
+    { replaces, initiator, acceptedAt }: Push,
+    recipients: readonly RecipientAddress[],
+  ): readonly CancelledRecipient[] | undefined | 'not-found' | 'nothing-pending' {
+    if (replaces === undefined) return undefined;
+    const pendingOnly = replaces.method === 'pending-only';
+    const old = this.#data.byId.get(idOf(initiator, replaces.pushId));
+    if (old === undefined) return pendingOnly ? 'not-found' : undefined;
+    const { found } = namedRecipients(old.recipients, recipients);
+    const any = found.some(({ state, attempted }) => isCancellable(state, attempted));
+    if (pendingOnly && !any) return 'nothing-pending';
+    return this.#cancelAll(found, REPLACED, acceptedAt);
+  }
+
+  async cancel({ initiator, pushId, addresses, at }: Cancellation): Promise<CancelAnswer | undefined> {
+    this.#check();
+    const push = this.#data.byId.get(idOf(initiator, pushId));
+    if (push === undefined) return undefined;
+    const { found, strangers } = namedRecipients(push.recipients, addresses);
+    return { recipients: this.#cancelAll(found, CANCELLED, at), strangers };
+  }
+
+  #cancelAll(rows: readonly Row[], end: typeof CANCELLED, at: number): CancelledRecipient[] {
+    const lines = new Set<string>();
+    const results = rows.map((row): CancelledRecipient => {
+      const cancelled = isCancellable(row.state, row.attempted);
+      if (cancelled) {
+        lines.add(row.address.aor);
+        this.#end(row, end, at);
+      }
+      const { index, address, state, attempted } = row;
+      return { push: row.of.push.key, index, address, cancelled, state, attempted };
+    });
+    for (const aor of lines) this.#lines.stand(aor, at);
+    return results;
   }
 
   /** A new recipient joins its line, or leaves at once when nothing is before it. */
@@ -189,7 +251,7 @@ class MemoryStore implements Store {
     return {
       applied: true,
       ...(next !== undefined && { next }),
-      ...(owed?.state === 'leased' && { notification: this.#notification(row, owed) }),
+      ...(owed?.state === 'leased' && { notification: notificationOf(row, owed) }),
     };
   }
 
@@ -212,27 +274,6 @@ class MemoryStore implements Store {
     const { content: _gone, ...rest } = of.push;
     of.push = rest;
     of.doneAt = row.eventTime;
-  }
-
-  #notification(row: Row, owed: OwedRow): Notification {
-    const { push } = row.of;
-    return {
-      push: push.key,
-      index: row.index,
-      initiator: push.initiator,
-      pushId: push.pushId,
-      notifyUrl: push.notifyUrl ?? '',
-      papVersion: push.papVersion,
-      address: row.address,
-      state: row.state as FinalState,
-      code: row.code,
-      desc: row.desc,
-      ...(push.qos !== undefined && { qos: push.qos }),
-      deliveredBy: row.deliveredBy,
-      receivedTime: push.acceptedAt,
-      eventTime: row.eventTime,
-      tries: owed.claims - 1,
-    };
   }
 
   async renew(claims: readonly (RecipientRef & { attempt: number })[], leaseUntil: number): Promise<boolean[]> {
@@ -303,7 +344,7 @@ class MemoryStore implements Store {
     due.sort((a, b) => a.owed.due - b.owed.due || byKey(a.row, b.row));
     return due.slice(0, limit).map(({ row, owed }) => {
       Object.assign(owed, { state: 'leased', due: leaseUntil, claims: owed.claims + 1 });
-      return this.#notification(row, owed);
+      return notificationOf(row, owed);
     });
   }
 
@@ -340,21 +381,18 @@ class MemoryStore implements Store {
     this.#data.registrations.set(registration.aor, registration);
   }
 
+  get operator(): OperatorStore {
+    return memoryOperator({
+      data: this.#data,
+      check: () => this.#check(),
+      end: (row, end, at) => this.#end(row, end, at),
+      stand: (aor, now) => this.#lines.stand(aor, now),
+    });
+  }
+
   async counts(): Promise<StoreCounts> {
     this.#check();
-    let pending = 0;
-    for (const line of this.#data.lines.values()) pending += line.size;
-    let deadNotifications = 0;
-    for (const { recipients } of this.#data.pushes.values()) {
-      for (const { notification } of recipients) if (notification?.state === 'dead') deadNotifications++;
-    }
-    return {
-      pending,
-      sending: this.#data.flights.size,
-      awaitingConfirmation: this.#data.awaiting.size,
-      notifications: this.#data.owed.size,
-      deadNotifications,
-    };
+    return countsOf(this.#data);
   }
 
   #check(): void {

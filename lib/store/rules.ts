@@ -1,6 +1,7 @@
+import { namedRecipients, type RecipientAddress } from '../model/address.ts';
 import { type AttemptRecord, MAX_ATTEMPT_RECORDS, type Push } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
-import type { Attempted, FinalState } from '../model/states.ts';
+import type { Attempted, FinalState, RecipientState } from '../model/states.ts';
 
 /** Due time of a recipient that is never claimed again: its time is over and expire() will end it. */
 export const NEVER: number = Number.MAX_SAFE_INTEGER;
@@ -28,3 +29,32 @@ export const appendAttempts = (
   old: readonly AttemptRecord[],
   more: readonly AttemptRecord[],
 ): readonly AttemptRecord[] => (more.length === 0 ? old : [...old, ...more].slice(-MAX_ATTEMPT_RECORDS));
+
+/** What may be cancelled: it waits, and no device can have it. */
+export const isCancellable = (state: RecipientState, attempted: Attempted): boolean =>
+  state === 'pending' && attempted !== 'unknown';
+
+interface End {
+  readonly state: FinalState;
+  readonly code: number;
+  readonly desc: string;
+}
+
+/** How a recipient ends that was cancelled, or whose push another one replaced. */
+export const CANCELLED: End = { state: 'cancelled', code: PAP.OK, desc: 'Cancelled' };
+export const REPLACED: End = { state: 'cancelled', code: PAP.OK, desc: 'Replaced by another push' };
+
+/** How a recipient of a new push ends for whom `pending-only` found nothing to replace. */
+export const LEFT_OUT: End = {
+  state: 'undeliverable',
+  code: PAP.CANCELLATION_NOT_POSSIBLE,
+  desc: describeCode(PAP.CANCELLATION_NOT_POSSIBLE),
+};
+
+/** Places of the recipients of a new push whom none of `cancelled` names; see Acceptance and `pending-only`. */
+export function leftOut(recipients: readonly RecipientAddress[], cancelled: readonly RecipientAddress[]): number[] {
+  const places = recipients.map((address, index) => ({ address, index }));
+  if (cancelled.length === 0) return places.map(({ index }) => index);
+  const taken = new Set(namedRecipients(places, cancelled).found);
+  return places.filter((place) => !taken.has(place)).map(({ index }) => index);
+}

@@ -2,7 +2,8 @@ import type { RecipientAddress } from '../model/address.ts';
 import type { Claim, Notification, Outcome } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
 import type { AttemptRecord, Push, Recipient, RecipientRef } from '../model/push.ts';
-import type { FinalState } from '../model/states.ts';
+import type { Attempted, FinalState, RecipientState } from '../model/states.ts';
+import type { OperatorStore } from './operator.ts';
 
 /** Who claims, and until when the claim holds (milliseconds since the epoch). */
 export interface Lease {
@@ -28,9 +29,45 @@ export type AcceptResult =
       readonly accepted: true;
       /** Recipients claimed in the same transaction: those whose address-of-record had nothing in flight and nothing waiting that is due before. */
       readonly claims: readonly Claim[];
+      /** Given when `push.replaces` is and the old push was found: what became of its recipients named in the new one. */
+      readonly replaced?: readonly CancelledRecipient[];
+      /**
+       * With `replaced`: places of the recipients that `pending-only` left out, since nothing of theirs was cancelled.
+       * They are `undeliverable` with 2008, and their notifications are owed.
+       */
+      readonly leftOut?: readonly number[];
     }
-  /** The initiator has a push with this push-id (code 2007); the first stays untouched. */
-  | { readonly accepted: false; readonly reason: 'duplicate' };
+  /**
+   * Nothing was changed. `duplicate`: the initiator has a push with this push-id (code 2007); the first stays
+   * untouched. For a replacement that is `pending-only`: the old push is not known (`not-found`), or none of the
+   * recipients named in the new one could be cancelled (`nothing-pending`).
+   */
+  | { readonly accepted: false; readonly reason: 'duplicate' | 'not-found' | 'nothing-pending' };
+
+/** What is to be cancelled. */
+export interface Cancellation {
+  readonly initiator: string;
+  readonly pushId: string;
+  /** Empty: every recipient. */
+  readonly addresses: readonly RecipientAddress[];
+  readonly at: number;
+}
+
+/** One recipient that a cancellation named. */
+export interface CancelledRecipient extends RecipientRef {
+  readonly address: RecipientAddress;
+  /** True when this call cancelled it; false when it had gone too far. */
+  readonly cancelled: boolean;
+  /** As it is now. */
+  readonly state: RecipientState;
+  readonly attempted: Attempted;
+}
+
+export interface CancelAnswer {
+  readonly recipients: readonly CancelledRecipient[];
+  /** Addresses that the push does not have. */
+  readonly strangers: readonly RecipientAddress[];
+}
 
 /** The end of a claim. Applied only when `attempt` is still the recipient's newest claim and it is `sending`. */
 export interface Settlement extends RecipientRef {
@@ -105,7 +142,9 @@ export interface StoreCounts {
  *   is tried once on its own, as a probe;
  * - final states never change; the content of a push is gone when its last recipient is final;
  * - a final state and its notification are one transaction;
- * - `settle`, `confirm` and `expire` never make two final states of one recipient, whatever races.
+ * - `settle`, `confirm`, `expire` and `cancel` never make two final states of one recipient, whatever races;
+ * - a replacement (`push.replaces`) cancels the old and accepts the new in one transaction: nobody ever sees both alive,
+ *   and no crash loses both.
  *
  * "Now" is what the caller says: `now`, `at`, and for accept() the push's `acceptedAt`.
  *
@@ -117,7 +156,19 @@ export interface Store {
   open(now: number): Promise<void>;
   close(): Promise<void>;
 
+  /**
+   * Makes a push durable. With `push.replaces` the recipients of the old push that the new one names are cancelled first,
+   * as cancel() does it. `all`: every recipient of the new push is accepted, whatever became of the old one, also when
+   * there is no old one. `pending-only`: only those of whom something was cancelled.
+   */
   accept(acceptance: Acceptance): Promise<AcceptResult>;
+
+  /**
+   * Cancels what waits and no device may have: pending with attempted `no` or `refused` becomes `cancelled` (1000), with
+   * its notification owed. Whatever is in flight, waits for a proof, may have arrived or is final stays as it is.
+   * Undefined when this initiator has no such push.
+   */
+  cancel(cancellation: Cancellation): Promise<CancelAnswer | undefined>;
 
   /**
    * Claims what is due, one recipient per address-of-record, high priority first, then the longest due, at most
@@ -173,4 +224,7 @@ export interface Store {
   saveRegistration(registration: Registration): Promise<void>;
 
   counts(): Promise<StoreCounts>;
+
+  /** What an operator asks for; without it the gateway has no quotas on open pushes, no replay and no erasure. */
+  readonly operator?: OperatorStore;
 }

@@ -28,6 +28,9 @@ type Step =
       readonly lease: boolean;
       readonly notify: boolean;
       readonly oldId: boolean;
+      /** How many pushes before it the one lies that it replaces. */
+      readonly replaces: number | undefined;
+      readonly pendingOnly: boolean;
     }
   | { readonly do: 'claimDue'; readonly limit: number }
   | { readonly do: 'wake'; readonly user: string }
@@ -50,9 +53,13 @@ type Step =
       readonly result: 'done' | 'retry' | 'dead';
       readonly delay: number;
     }
+  | { readonly do: 'cancel'; readonly which: number; readonly users: readonly string[] }
   | { readonly do: 'purge'; readonly limit: number }
   | { readonly do: 'pass'; readonly time: number }
   | { readonly do: 'reopen' };
+
+const keyOf = (n: number): string => `k${String(n).padStart(4, '0')}`;
+const idOf = (n: number): string => `${keyOf(n)}@pi.example.com`;
 
 const which = fc.nat({ max: 7 });
 const limit = fc.integer({ min: 1, max: 4 });
@@ -71,6 +78,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       lease: fc.boolean(),
       notify: fc.boolean(),
       oldId: fc.nat({ max: 9 }).map((n) => n === 0),
+      replaces: fc.option(fc.nat({ max: 4 }), { nil: undefined, freq: 1 }),
+      pendingOnly: fc.boolean(),
     }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('claimDue' as const), limit }) },
@@ -98,6 +107,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       which,
       result: fc.constantFrom('done', 'retry', 'dead'),
       delay,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('cancel' as const),
+      which,
+      users: fc.array(fc.constantFrom(...USERS, 'nobody'), { maxLength: 2 }),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('purge' as const), limit }) },
@@ -147,7 +164,7 @@ class History {
         await this.open();
         break;
       case 'accept': {
-        const key = `k${String(++this.#pushes).padStart(4, '0')}`;
+        const key = keyOf(++this.#pushes);
         const push = pushOf(key, {
           ...(step.priority !== undefined && { priority: step.priority }),
           method: step.method,
@@ -155,6 +172,14 @@ class History {
           expiresAt: now + step.life,
           notifyUrl: step.notify ? 'http://pi.example.com/' : undefined,
           ...(step.oldId && { pushId: 'k0001@pi.example.com' }),
+          ...(step.replaces !== undefined && {
+            extra: {
+              replaces: {
+                pushId: idOf(this.#pushes - step.replaces),
+                method: step.pendingOnly ? 'pending-only' : 'all',
+              },
+            },
+          }),
         });
         const recipients = step.users.map(address);
         const due = now + step.delay;
@@ -205,6 +230,12 @@ class History {
         await this.#both((store) =>
           store.settleNotification({ push, index, tries, result: step.result, due: now + step.delay }),
         );
+        break;
+      }
+      case 'cancel': {
+        const pushId = idOf(this.#pushes - step.which);
+        const addresses = step.users.map(address);
+        await this.#both((store) => store.cancel({ initiator: 'pi', pushId, addresses, at: now }));
         break;
       }
       case 'purge':
@@ -258,8 +289,7 @@ class History {
     const { pending, sending, awaitingConfirmation } = await this.#both((store) => store.counts());
     assert.deepEqual({ pending, sending, awaitingConfirmation }, { pending: 0, sending: 0, awaitingConfirmation: 0 });
     for (let n = 1; n <= this.#pushes; n++) {
-      const id = `k${String(n).padStart(4, '0')}@pi.example.com`;
-      await this.#both((store) => store.status('pi', id));
+      await this.#both((store) => store.status('pi', idOf(n)));
     }
   }
 }

@@ -2,7 +2,6 @@ import { BEHIND, NEVER } from '../rules.ts';
 import type { Database, Statement } from './driver.ts';
 import type { Head, Lines } from './lines.ts';
 import type { Live } from './live.ts';
-import type { Handler } from './messages.ts';
 import { PENDING, SENDING } from './schema.ts';
 
 /** A push-id that its initiator used before changes nothing and says so by the number of changes. */
@@ -37,7 +36,7 @@ export type AcceptArgs = readonly [
   head: string | null,
   ...recipients: AddressArgs[],
 ];
-const RECIPIENTS_FROM = 14;
+export const RECIPIENTS_FROM = 14;
 
 /** In place of a due time: claim it at once. */
 const CLAIM = -1;
@@ -45,15 +44,18 @@ const CLAIM = -1;
 /** Answers false for a duplicate, else the indexes of the claimed recipients, or true when there is one and it is claimed. */
 export type AcceptAnswer = boolean | readonly number[];
 
+/** Takes a push inside a transaction; recipients in `left` join no line, since they end at once. */
+export type TakePush = (args: AcceptArgs, bodies: Buffer, left?: ReadonlySet<number>) => AcceptAnswer;
+
 const comesBefore = (head: Head, rank: number, key: string, index: number): boolean =>
   head.rank < rank || (head.rank === rank && (head.key < key || (head.key === key && head.index < index)));
 
-export function acceptance(db: Database, live: Live, lines: Lines): Handler {
+export function acceptance(db: Database, live: Live, lines: Lines): TakePush {
   const insertPush: Statement = db.prepare(INSERT_PUSH);
   const insertRecipient: Statement = db.prepare(INSERT_RECIPIENT);
 
-  return (args, bodies): AcceptAnswer => {
-    const [offset, length, key, initiator, pushId, now, expiresAt, rank, ...more] = args as unknown as AcceptArgs;
+  return (args, bodies, left): AcceptAnswer => {
+    const [offset, length, key, initiator, pushId, now, expiresAt, rank, ...more] = args;
     const [proof, notify, due, leaseUntil, data, head] = more;
     const recipients = args.length - RECIPIENTS_FROM;
     const push = live.nextPush;
@@ -77,7 +79,8 @@ export function acceptance(db: Database, live: Live, lines: Lines): Handler {
     const claimed: number[] = [];
     for (let index = 0; index < recipients; index++) {
       const [aor, text, instance, gruu] = args[RECIPIENTS_FROM + index] as unknown as AddressArgs;
-      const place = enter(aor, index);
+      const ended = left?.has(index) === true;
+      const place = ended ? NEVER : enter(aor, index);
       const claim = place === CLAIM;
       insertRecipient.run([
         key,
@@ -98,7 +101,7 @@ export function acceptance(db: Database, live: Live, lines: Lines): Handler {
         now,
       ]);
       if (!claim) {
-        live.tally.pending++;
+        if (!ended) live.tally.pending++;
         continue;
       }
       claimed.push(index);

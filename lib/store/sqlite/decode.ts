@@ -3,7 +3,8 @@ import type { Claim, Notification } from '../../model/delivery.ts';
 import type { AttemptRecord, Content, HeaderField, Push, Recipient } from '../../model/push.ts';
 import { describeCode } from '../../model/result-codes.ts';
 import type { FinalState } from '../../model/states.ts';
-import type { Lease, PushStatus, Settled } from '../store.ts';
+import type { CancelAnswer, Cancellation, CancelledRecipient, Lease, PushStatus, Settled } from '../store.ts';
+import type { CancelRows } from './cancel.ts';
 import type { SqlRow } from './driver.ts';
 import type { PushRest } from './encode.ts';
 import type { SettledRow } from './expire.ts';
@@ -142,3 +143,18 @@ export function decodeNotification(row: Row): Notification {
 export function decodeSettled([push, index, initiator, pushId, state, code]: SettledRow): Settled {
   return { push, index, initiator, pushId, state: stateOf(state) as FinalState, code };
 }
+
+export const decodeCancelled = ([push, rows]: CancelRows): CancelledRecipient[] =>
+  rows.map(([index, aor, written, instance, gruu, cancelled, state, attempted]) => ({
+    push,
+    index,
+    address: addressOf(aor, written, instance, gruu),
+    cancelled,
+    state: stateOf(state),
+    attempted: ATTEMPTED[attempted] ?? 'unknown',
+  }));
+
+export const decodeCancelAnswer = (rows: CancelRows, { addresses }: Cancellation): CancelAnswer => ({
+  recipients: decodeCancelled(rows),
+  strangers: rows[2].flatMap((place) => addresses[place] ?? []),
+});

@@ -1,7 +1,8 @@
+import type { RecipientAddress } from '../../model/address.ts';
 import { type Push, priorityRank } from '../../model/push.ts';
 import { describeCode } from '../../model/result-codes.ts';
 import { wantsProof } from '../rules.ts';
-import type { Acceptance, Settlement } from '../store.ts';
+import type { Acceptance, Cancellation, Settlement } from '../store.ts';
 import type { AcceptArgs, AddressArgs } from './accept.ts';
 import { OP, type Operation } from './messages.ts';
 import { attemptedNumber, stateNumber } from './schema.ts';
@@ -25,10 +26,27 @@ export function encodeAcceptance({ push, recipients, due, lease }: Acceptance): 
     lease?.leaseUntil ?? 0,
     JSON.stringify(rest),
     content === undefined ? null : JSON.stringify([content.type, content.headers]),
-    ...recipients.map(({ aor, text, instance, gruu }): AddressArgs => [aor, text, instance ?? null, gruu ?? null]),
+    ...recipients.map(encodeAddress),
   ];
-  return [OP.accept, ...args];
+  if (push.replaces === undefined) return [OP.accept, ...args];
+  const [offset, length, ...more] = args;
+  return [OP.replace, offset, length, push.replaces.pushId, push.replaces.method === 'all' ? 0 : 1, ...more];
 }
+
+const encodeAddress = ({ aor, text, instance, gruu }: RecipientAddress): AddressArgs => [
+  aor,
+  text,
+  instance ?? null,
+  gruu ?? null,
+];
+
+export const encodeCancellation = ({ initiator, pushId, addresses, at }: Cancellation): Operation => [
+  OP.cancel,
+  initiator,
+  pushId,
+  at,
+  ...addresses.map(encodeAddress),
+];
 
 export function encodeSettlement(settlement: Settlement): Operation {
   const { outcome } = settlement;

@@ -25,6 +25,12 @@ export const OP = {
   loadBindings: 15,
   putBinding: 16,
   removeBinding: 17,
+  openByInitiator: 30,
+  deadNotifications: 31,
+  replayNotifications: 32,
+  erase: 33,
+  cancel: 18,
+  replace: 19,
 } as const;
 
 /** What an operation is made of: its number of {@link OP}, then its arguments as the handler of that name states. */

@@ -3,10 +3,14 @@ import type { Live } from './live.ts';
 import type { Handler } from './messages.ts';
 import { DEAD, DONE, LEASED, OWED } from './schema.ts';
 
+/** What decodeNotification reads. */
+export const NOTIFICATION_COLUMNS = `
+  r.key, r.idx, p.initiator, p.push_id, p.accepted_at, p.data, r.aor, r.text, r.instance, r.gruu,
+  r.state, r.code, r.description, r.confirmed, r.event_time, r.notify_claims`;
+
 /** Leased ones are in the same index by the end of their lease: one that ran out is simply due. */
 const SELECT_DUE = `
-  SELECT r.key, r.idx, p.initiator, p.push_id, p.accepted_at, p.data, r.aor, r.text, r.instance, r.gruu,
-    r.state, r.code, r.description, r.confirmed, r.event_time, r.notify_claims
+  SELECT ${NOTIFICATION_COLUMNS}
   FROM recipient r INDEXED BY recipient_notify JOIN push p ON p.id = r.push
   WHERE r.notify_due <= ? ORDER BY r.notify_due, r.key, r.idx LIMIT ?`;
 

@@ -1,4 +1,5 @@
-import { acceptance } from './accept.ts';
+import { type AcceptArgs, acceptance } from './accept.ts';
+import { cancelling } from './cancel.ts';
 import { claiming } from './claim.ts';
 import type { Database } from './driver.ts';
 import { openDatabase } from './driver.ts';
@@ -9,6 +10,7 @@ import { Live } from './live.ts';
 import { type Handler, OP, type ThreadOptions } from './messages.ts';
 import { migrate } from './migrations.ts';
 import { notifying } from './notifications.ts';
+import { operating } from './operate.ts';
 import { purging } from './purge.ts';
 import { queries } from './queries.ts';
 import { registering } from './registrations.ts';
@@ -80,8 +82,10 @@ function recover(db: Database, live: Live, now: number): void {
 function handlersOf(db: Database, live: Live): readonly Handler[] {
   const lines = new Lines(db, live);
   const finish = new Finish(db, live);
+  const take = acceptance(db, live, lines);
   const byName: Record<keyof typeof OP, Handler> = {
-    accept: acceptance(db, live, lines),
+    accept: (args, bodies) => take(args as unknown as AcceptArgs, bodies),
+    ...cancelling(db, live, lines, finish, take),
     settle: settlement(db, live, lines, finish),
     purge: purging(db, live),
     ...claiming(db, live, lines),
@@ -89,6 +93,7 @@ function handlersOf(db: Database, live: Live): readonly Handler[] {
     ...notifying(db, live),
     ...queries(db, live),
     ...registering(db),
+    ...operating(db, live, lines, finish),
   };
   const handlers: Handler[] = [];
   for (const [name, number] of Object.entries(OP)) handlers[number] = byName[name as keyof typeof OP];

@@ -6,9 +6,12 @@ import type { Registration } from '../../model/device.ts';
 import type { Push, RecipientRef } from '../../model/push.ts';
 import type { FinalState } from '../../model/states.ts';
 import type { BindingStore } from '../bindings.ts';
+import type { OperatorStore } from '../operator.ts';
 import type {
   Acceptance,
   AcceptResult,
+  CancelAnswer,
+  Cancellation,
   Lease,
   NotificationSettlement,
   PushStatus,
@@ -20,13 +23,22 @@ import type {
 } from '../store.ts';
 import type { AcceptAnswer } from './accept.ts';
 import { bindingsOver } from './bindings.ts';
-import { decodeClaim, decodeNotification, decodeSettled, decodeStatus } from './decode.ts';
+import type { CancelRows, ReplaceAnswer } from './cancel.ts';
+import {
+  decodeCancelAnswer,
+  decodeCancelled,
+  decodeClaim,
+  decodeNotification,
+  decodeSettled,
+  decodeStatus,
+} from './decode.ts';
 import type { DriverName, SqlRow } from './driver.ts';
-import { encodeAcceptance, encodeSettlement, storedDescription } from './encode.ts';
+import { encodeAcceptance, encodeCancellation, encodeSettlement, storedDescription } from './encode.ts';
 import type { SettledRow } from './expire.ts';
 import type { CommitGate } from './gate.ts';
 import { OP } from './messages.ts';
 import { NOTIFY_RESULTS } from './notifications.ts';
+import { operatorOver } from './operator.ts';
 import { stateNumber } from './schema.ts';
 import type { SettleAnswer } from './settle.ts';
 import { StoreThread } from './thread.ts';
@@ -95,11 +107,27 @@ class ThreadStore implements SqliteStore {
 
   async accept(acceptance: Acceptance): Promise<AcceptResult> {
     const { push, lease, recipients } = acceptance;
-    const answer = (await this.#thread.call(encodeAcceptance(acceptance), push.content?.body)) as AcceptAnswer;
+    const told = await this.#thread.call(encodeAcceptance(acceptance), push.content?.body);
+    if (typeof told === 'string')
+      return { accepted: false, reason: told as Exclude<ReplaceAnswer, readonly unknown[]> };
+    const [answer, replaced, left] = (push.replaces === undefined ? [told, null, null] : told) as [
+      AcceptAnswer,
+      CancelRows | null,
+      readonly number[] | null,
+    ];
     if (answer === false) return { accepted: false, reason: 'duplicate' };
-    if (lease === undefined) return { accepted: true, claims: [] };
     const indexes = answer === true ? FIRST : answer;
-    return { accepted: true, claims: indexes.map((index) => this.#firstClaim(push, recipients[index], index, lease)) };
+    return {
+      accepted: true,
+      claims:
+        lease === undefined ? [] : indexes.map((index) => this.#firstClaim(push, recipients[index], index, lease)),
+      ...(replaced !== null && { replaced: decodeCancelled(replaced), leftOut: left ?? [] }),
+    };
+  }
+
+  async cancel(cancellation: Cancellation): Promise<CancelAnswer | undefined> {
+    const rows = (await this.#thread.call(encodeCancellation(cancellation))) as CancelRows | null;
+    return rows === null ? undefined : decodeCancelAnswer(rows, cancellation);
   }
 
   #firstClaim(push: Push, address: RecipientAddress | undefined, index: number, lease: Lease): Claim {
@@ -206,6 +234,10 @@ class ThreadStore implements SqliteStore {
 
   bindings(): BindingStore {
     return bindingsOver(this.#thread);
+  }
+
+  get operator(): OperatorStore {
+    return operatorOver(this.#thread);
   }
 }
 

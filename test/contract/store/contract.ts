@@ -1,9 +1,11 @@
 import { acceptanceRules } from './acceptance.ts';
+import { cancellationRules } from './cancellation.ts';
 import { claimRules } from './claims.ts';
 import type { MakeStore, StoreHarness } from './harness.ts';
 import { lifeRules } from './life.ts';
 import { notificationRules } from './notifications.ts';
 import { offlineRules } from './offline.ts';
+import { replacementRules } from './replacement.ts';
 import { retentionRules } from './retention.ts';
 import { settlementRules } from './settlement.ts';
 import { timeRules } from './time.ts';
@@ -29,6 +31,8 @@ export function storeContract(name: string, make: MakeStore): void {
     claimRules(use);
     settlementRules(use);
     offlineRules(use);
+    cancellationRules(use);
+    replacementRules(use);
     timeRules(use);
     notificationRules(use);
     retentionRules(use);

@@ -5,10 +5,15 @@ import { parseNameAddr } from '../codec/sip/name-addr.ts';
 import { paramOf } from '../codec/sip/params.ts';
 import { syntaxError } from '../codec/sip/syntax.ts';
 import { formatVia, parseVia, type Via } from '../codec/sip/via.ts';
-import type { Flow } from './types.ts';
+import type { Origin } from './transport.ts';
+import type { Flow, Protocol } from './types.ts';
 
 /** RFC 3261 section 19.1.2. */
 export const DEFAULT_SIP_PORT = 5060;
+export const DEFAULT_SIPS_PORT = 5061;
+
+/** The port of an address that names none (RFC 3261 section 18.1.1). */
+export const defaultPort = (protocol: Protocol): number => (protocol === 'tls' ? DEFAULT_SIPS_PORT : DEFAULT_SIP_PORT);
 
 /** Headers that a request has exactly once (RFC 3261 section 8.1.1); Max-Forwards may be missing (RFC 2543). */
 const ONCE = ['From', 'To', 'Call-ID', 'CSeq'];
@@ -35,13 +40,19 @@ export function topViaOf(headers: SipHeaders): Via {
 export function stampTopVia(headers: SipHeaders, flow: Flow): TopVia {
   const via = topViaOf(headers);
   const rport = paramOf(via.params, 'rport') !== undefined;
-  const port = rport ? flow.port : (via.port ?? DEFAULT_SIP_PORT);
+  const port = rport ? flow.port : (via.port ?? defaultPort(flow.protocol));
   if (!rport && via.host === flow.host && paramOf(via.params, 'received') === undefined) return { via, port };
   const params = via.params.filter(({ name }) => !/^(?:rport|received)$/i.test(name));
   params.push({ name: 'received', value: flow.host });
   if (rport) params.push({ name: 'rport', value: String(flow.port) });
   replaceTopVia(headers, formatVia({ ...via, params }));
   return { via, port };
+}
+
+/** RFC 5923 section 8.2: the peer offers its TLS connection for requests to the address that its Via names. */
+export function noteAlias(via: Via, { flow, endpoint }: Origin): void {
+  if (flow.protocol !== 'tls' || paramOf(via.params, 'alias') === undefined) return;
+  endpoint.onAlias?.(via.port ?? DEFAULT_SIPS_PORT);
 }
 
 function replaceTopVia(headers: SipHeaders, text: string): void {

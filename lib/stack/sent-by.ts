@@ -31,11 +31,15 @@ function pointFor(points: readonly ListenPoint[], hop: Hop): ListenPoint | undef
 export class ViaMaker {
   readonly #points: readonly ListenPoint[];
   readonly #advertised: HostPort | undefined;
+  readonly #alias: boolean;
   readonly #prefixes = new Map<string, string>();
   readonly #own: ReadonlySet<string>;
 
-  constructor(points: readonly ListenPoint[], advertised: AdvertisedAddress | undefined) {
+  /** `alias`: peers may send requests by the TLS connections that this side makes (RFC 5923). */
+  constructor(points: readonly ListenPoint[], advertised: AdvertisedAddress | undefined, alias = false) {
     this.#points = points;
+    // Only where the port in sent-by is one that takes TLS, and the peer can verify who asks.
+    this.#alias = alias && points.some(({ protocol }) => protocol === 'tls');
     this.#advertised = typeof advertised === 'string' ? parseHostPort(advertised) : advertised;
     this.#own = new Set(points.map((point) => sentByKey(this.#sentBy(point))));
   }
@@ -47,7 +51,7 @@ export class ViaMaker {
     if (prefix === undefined) {
       const point = pointFor(this.#points, hop);
       const sentBy = formatHostPort(this.#sentBy(point ?? hop));
-      prefix = `SIP/2.0/${hop.protocol.toUpperCase()} ${sentBy};rport;branch=`;
+      prefix = `SIP/2.0/${hop.protocol.toUpperCase()} ${sentBy};rport${hop.protocol === 'tls' && this.#alias ? ';alias' : ''};branch=`;
       this.#prefixes.set(kind, prefix);
     }
     return prefix + branch;

@@ -9,11 +9,13 @@ import { salvageRequest } from '../codec/sip/salvage.ts';
 import { branchOf, MAGIC_COOKIE } from '../codec/sip/via.ts';
 import { writeSip } from '../codec/sip/write.ts';
 import { type ClientEnvironment, NonInviteClient } from './client-transaction.ts';
+import type { StackControls } from './controls.ts';
 import { Answerable, Begun, Unanswered } from './handles.ts';
-import { checkRequest, stampTopVia, topViaOf } from './inbound.ts';
+import { checkRequest, noteAlias, stampTopVia, topViaOf } from './inbound.ts';
 import { type AdvertisedAddress, ViaMaker } from './sent-by.ts';
 import { NonInviteServer, type ServerEnvironment } from './server-transaction.ts';
 import { DEFAULT_TIMERS, type TimerValues, TransactionTimers } from './timers.ts';
+import type { TlsOptions } from './tls-options.ts';
 import { tokenMaker } from './tokens.ts';
 import { clientKey, serverKey, TransactionTable } from './transaction-table.ts';
 import type { Origin, Sender, TransportListener } from './transport.ts';
@@ -39,6 +41,8 @@ export interface SipStackOptions {
   readonly limits?: Partial<SipLimits>;
   readonly timers?: Partial<TimerValues>;
   readonly tcp?: Partial<TcpOptions>;
+  /** Certificates and authorities; without them TLS is only done as a client, with the authorities that node has. */
+  readonly tls?: TlsOptions | undefined;
   /** Open transactions of each side; beyond it requests fail and are answered 503. Default 500,000. */
   readonly maxTransactions?: number;
 }
@@ -49,11 +53,11 @@ const MAX_TRANSACTIONS = 500_000;
 const RETRY_AFTER = '5';
 
 /** Makes a SIP stack (RFC 3261 sections 17 and 18): transports and non-INVITE transactions. */
-export function createSipStack(options: SipStackOptions): SipStack {
+export function createSipStack(options: SipStackOptions): SipStack & StackControls {
   return new Stack(options);
 }
 
-class Stack implements SipStack, TransportListener, ClientEnvironment, ServerEnvironment {
+class Stack implements SipStack, StackControls, TransportListener, ClientEnvironment, ServerEnvironment {
   readonly timers: TransactionTimers;
   readonly values: TimerValues;
   readonly #log: Logger;
@@ -78,7 +82,15 @@ class Stack implements SipStack, TransportListener, ClientEnvironment, ServerEnv
     const limits = { ...DEFAULT_SIP_LIMITS, ...options.limits };
     const tcp = { ...DEFAULT_TCP, ...options.tcp };
     const onError = (error: Error): void => this.#report(error, 'a socket failed');
-    this.#transports = new Transports({ points: listen, listener: this, limits, tcp, clock, onError });
+    this.#transports = new Transports({
+      points: listen,
+      listener: this,
+      limits,
+      tcp,
+      tls: options.tls,
+      clock,
+      onError,
+    });
   }
 
   get listening(): readonly ListenPoint[] {
@@ -96,7 +108,7 @@ class Stack implements SipStack, TransportListener, ClientEnvironment, ServerEnv
 
   async start(): Promise<void> {
     await this.#transports.start();
-    this.#vias = new ViaMaker(this.listening, this.#advertised);
+    this.#vias = new ViaMaker(this.listening, this.#advertised, this.#transports.hasCertificate);
   }
 
   async stop(): Promise<void> {
@@ -110,6 +122,10 @@ class Stack implements SipStack, TransportListener, ClientEnvironment, ServerEnv
 
   onRequest(handler: (transaction: ServerTransaction) => void): void {
     this.#handler = handler;
+  }
+
+  reloadTls(tls?: TlsOptions): void {
+    this.#transports.reloadTls(tls);
   }
 
   // ---- requests that leave
@@ -182,6 +198,10 @@ class Stack implements SipStack, TransportListener, ClientEnvironment, ServerEnv
     }
   }
 
+  onHandshakeFailed(error: Error): void {
+    this.#log.debug({ err: error }, 'a TLS handshake failed');
+  }
+
   onMalformed(error: unknown, octets: Buffer, origin: Origin): void {
     this.#refuse(salvageRequest(octets), error, origin);
   }
@@ -200,6 +220,7 @@ class Stack implements SipStack, TransportListener, ClientEnvironment, ServerEnv
   #onRequest(request: SipRequest, raw: Buffer, origin: Origin): void {
     checkRequest(request);
     const { via, port } = stampTopVia(request.headers, origin.flow);
+    noteAlias(via, origin);
     const key = serverKey(request, via);
     if (request.method === 'ACK') {
       this.#handOver(new Unanswered(this.#newId(), request, raw, origin.flow));

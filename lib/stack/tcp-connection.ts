@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import type { SipLimits } from '../codec/sip/limits.ts';
 import { StreamFramer } from '../codec/sip/stream-framer.ts';
+import type { StreamKind } from './stream-kind.ts';
 import type { Endpoint, Link, Sender, TransportListener } from './transport.ts';
-import type { Flow } from './types.ts';
+import type { Flow, Hop } from './types.ts';
 
 const PONG = Buffer.from('\r\n');
 
@@ -16,6 +17,7 @@ const MAX_UNREAD_REPLIES = 1024 * 1024;
 export interface ConnectionHost {
   readonly listener: TransportListener;
   readonly limits: SipLimits;
+  readonly kind: StreamKind;
   /** Octets of our requests that may wait for a peer who does not read. */
   readonly maxUnsent: number;
   now(): number;
@@ -24,6 +26,8 @@ export interface ConnectionHost {
   /** It takes no more messages; what has been written is still on its way out. */
   onRetired(connection: TcpConnection): void;
   onClosed(connection: TcpConnection): void;
+  /** The peer listens at that port of its address, too. */
+  alias(connection: TcpConnection, port: number): void;
   /** For responses when this connection is gone. */
   sendAnew(octets: Buffer, host: string, port: number, sender: Sender | undefined): void;
 }
@@ -33,9 +37,11 @@ interface Waiting {
   readonly sender: Sender | undefined;
 }
 
-/** One TCP connection, made by either side; requests and responses go over it both ways. */
+/** One TCP or TLS connection, made by either side; requests and responses go over it both ways. */
 export class TcpConnection implements Endpoint, Link {
   readonly key: string;
+  /** Key by which it is found besides its own (RFC 5923). */
+  alias: string | undefined;
   readonly flow: { -readonly [K in keyof Flow]: Flow[K] };
   lastUsed: number;
   /** When the unfinished message began. */
@@ -59,6 +65,7 @@ export class TcpConnection implements Endpoint, Link {
     this.#socket = socket;
     this.#host = host;
     this.#state = socket.connecting ? 'connecting' : 'open';
+    if (this.#state === 'open') this.#noteVerified();
     this.lastUsed = host.now();
     this.#framer = new StreamFramer(
       {
@@ -71,7 +78,7 @@ export class TcpConnection implements Endpoint, Link {
       host.limits,
     );
     socket.setNoDelay(true);
-    socket.on('connect', () => this.#onConnect());
+    socket.on(host.kind.ready, () => this.#onConnect());
     socket.on('data', (chunk) => this.#onData(chunk));
     socket.on('error', (error) => {
       this.#error = error;
@@ -87,6 +94,16 @@ export class TcpConnection implements Endpoint, Link {
   /** True while requests wait for answers over it. */
   get busy(): boolean {
     return this.#senders.size > 0 || this.#waiting.length > 0;
+  }
+
+  /** Whether a request for `hop` may leave by this connection, which the peer made. */
+  mayCarry(address: string, hop: Hop): boolean {
+    return this.#state === 'open' && this.#host.kind.mayCarry(this.#socket, address, hop);
+  }
+
+  /** The peer says that it takes requests at this port of its address, by this connection. */
+  onAlias(port: number): void {
+    this.#host.alias(this, port);
   }
 
   /** Sends a request. */
@@ -151,8 +168,15 @@ export class TcpConnection implements Endpoint, Link {
     for (const sender of senders) sender.onSendError(reason);
   }
 
+  #noteVerified(): void {
+    const verified = this.#host.kind.verified(this.#socket);
+    if (verified !== undefined) this.flow.verified = verified;
+  }
+
   #onConnect(): void {
+    if (this.#state !== 'connecting') return;
     this.#state = 'open';
+    this.#noteVerified();
     this.flow.localHost = this.#socket.localAddress ?? '';
     this.flow.localPort = this.#socket.localPort ?? 0;
     const waiting = this.#waiting;

@@ -1,9 +1,10 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { SipLimits } from '../codec/sip/limits.ts';
+import { type AcceptsStreams, type StreamKind, streamKey, TCP_KIND } from './stream-kind.ts';
 import { type ConnectionHost, TcpConnection } from './tcp-connection.ts';
 import type { Sender, TransportListener } from './transport.ts';
-import type { ListenPoint } from './types.ts';
+import type { Hop, ListenPoint } from './types.ts';
 
 export interface TcpOptions {
   /** Connections of both directions together. */
@@ -16,7 +17,7 @@ export interface TcpOptions {
   readonly idle: number;
   /** A message must be whole this long after its first octet, ms. */
   readonly messageTime: number;
-  /** A connection must be there this long after it was asked for, ms. */
+  /** A connection must be there this long after it was asked for, with its TLS handshake, ms. */
   readonly connectTime: number;
 }
 
@@ -39,18 +40,23 @@ const STOPPED = new Error('the stack has stopped');
 const GONE = new Error('the connection is gone');
 
 /**
- * All TCP of a stack: listeners, and one pool of connections by peer address. A request to an address from which a
- * connection came goes over that connection, and the other way round.
+ * All streams of one kind, TCP or TLS: listeners, and one pool of connections by peer address. A request to an address
+ * from which a connection came goes over that connection where the kind allows it, and the other way round.
  */
-export class TcpTransport implements ConnectionHost {
+export class TcpTransport implements ConnectionHost, AcceptsStreams {
   readonly listener: TransportListener;
   readonly limits: SipLimits;
   readonly maxUnsent: number;
+  readonly kind: StreamKind;
   readonly #options: TcpOptions;
   readonly #clock: Clock;
   readonly #onError: (error: Error) => void;
   readonly #servers: Server[] = [];
   readonly #connections = new Map<string, TcpConnection>();
+  /** By an address that the peer says it listens on (RFC 5923). */
+  readonly #aliases = new Map<string, TcpConnection>();
+  /** Peers whose handshake is under way, and since when. */
+  readonly #arriving = new Map<Socket, number>();
   /** Given up, with octets still on their way out. */
   readonly #retired = new Set<TcpConnection>();
   #held = 0;
@@ -63,6 +69,7 @@ export class TcpTransport implements ConnectionHost {
     options: TcpOptions,
     clock: Clock,
     onError: (error: Error) => void,
+    kind: StreamKind = TCP_KIND,
   ) {
     this.listener = listener;
     this.limits = limits;
@@ -70,16 +77,17 @@ export class TcpTransport implements ConnectionHost {
     this.#options = options;
     this.#clock = clock;
     this.#onError = onError;
+    this.kind = kind;
   }
 
   get connections(): number {
-    return this.#connections.size + this.#retired.size;
+    return this.#connections.size + this.#retired.size + this.#arriving.size;
   }
 
   listen(point: ListenPoint): Promise<ListenPoint> {
-    const server = createServer((socket) => this.#accept(socket));
-    this.#servers.push(server);
     return new Promise((resolve, reject) => {
+      const server = this.kind.createServer(this);
+      this.#servers.push(server);
       server.once('error', reject);
       server.listen({ host: point.host, port: point.port, ipv6Only: point.host.includes(':') }, () => {
         server.off('error', reject);
@@ -90,20 +98,28 @@ export class TcpTransport implements ConnectionHost {
     });
   }
 
-  /** `existing`: only over a connection that is there, see Hop. */
-  send(octets: Buffer, host: string, port: number, sender: Sender | undefined, existing = false): void {
-    const connection = this.#connections.get(`${host}|${port}`) ?? (existing ? GONE : this.#connect(host, port));
+  /** `address` is the hop's, looked up. */
+  send(octets: Buffer, address: string, hop: Hop, sender: Sender | undefined): void {
+    const connection = this.#find(address, hop) ?? (hop.existing === true ? GONE : this.#connect(address, hop));
     if (connection instanceof Error) sender?.onSendError(connection);
     else connection.send(octets, sender);
   }
 
   sendAnew(octets: Buffer, host: string, port: number, sender: Sender | undefined): void {
-    this.send(octets, host, port, sender);
+    this.send(octets, host, { protocol: this.kind.protocol, host, port }, sender);
+  }
+
+  /** RFC 5923 section 8: the peer listens at `port` of its address, and may be reached there by this connection. */
+  alias(connection: TcpConnection, port: number): void {
+    if (connection.alias !== undefined || this.#connections.get(connection.key) !== connection) return;
+    connection.alias = streamKey(connection.flow.host, port);
+    this.#aliases.set(connection.alias, connection);
   }
 
   async close(): Promise<void> {
     this.#stopped = true;
     this.#clock.clearTimeout(this.#sweeper);
+    for (const socket of this.#arriving.keys()) socket.destroy();
     for (const connection of [...this.#connections.values(), ...this.#retired]) connection.close(STOPPED);
     await Promise.all(this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
   }
@@ -129,38 +145,64 @@ export class TcpTransport implements ConnectionHost {
 
   #leavePool(connection: TcpConnection): void {
     if (this.#connections.get(connection.key) === connection) this.#connections.delete(connection.key);
+    const { alias } = connection;
+    if (alias !== undefined && this.#aliases.get(alias) === connection) this.#aliases.delete(alias);
   }
 
-  #accept(socket: Socket): void {
-    const { remoteAddress, remotePort } = socket;
-    if (this.#stopped || this.#isFull() || remoteAddress === undefined || remotePort === undefined) {
+  /** A connection that is there or being made and may carry requests for the hop. */
+  #find(address: string, hop: Hop): TcpConnection | undefined {
+    const own = this.#connections.get(this.kind.keyOf(address, hop));
+    if (own !== undefined || this.kind === TCP_KIND) return own;
+    const key = streamKey(address, hop.port);
+    const peers = this.#connections.get(key) ?? this.#aliases.get(key);
+    return peers !== undefined && (hop.existing === true || peers.mayCarry(address, hop)) ? peers : undefined;
+  }
+
+  onArriving(socket: Socket): boolean {
+    if (this.#stopped || this.#isFull()) return false;
+    this.#arriving.set(socket, this.#clock.now());
+    socket.once('close', () => this.#arriving.delete(socket));
+    this.#sweeper ??= this.#clock.setTimeout(this.#sweep, SWEEP);
+    return true;
+  }
+
+  onRejected(socket: Socket, error: Error): void {
+    socket.destroy();
+    if (!this.#stopped) this.listener.onHandshakeFailed?.(error);
+  }
+
+  onAccepted(socket: Socket): void {
+    const { remoteAddress: host, remotePort: port } = socket;
+    if (host !== undefined && port !== undefined) this.#forgetArrival(host, port);
+    if (this.#stopped || this.#isFull() || host === undefined || port === undefined) {
       socket.on('error', () => undefined);
       socket.destroy();
       return;
     }
-    this.#add(socket, remoteAddress, remotePort);
+    this.#add(streamKey(host, port), socket, { protocol: this.kind.protocol, host, port });
   }
 
-  #connect(host: string, port: number): TcpConnection | Error {
+  /** The socket that arrived lies beneath the one that was accepted, so it is known by its address. */
+  #forgetArrival(host: string, port: number): void {
+    for (const socket of this.#arriving.keys()) {
+      if (socket.remotePort === port && socket.remoteAddress === host) this.#arriving.delete(socket);
+    }
+  }
+
+  #connect(address: string, hop: Hop): TcpConnection | Error {
     if (this.#stopped) return STOPPED;
     if (this.#isFull()) return new Error(`${this.connections} connections are open`);
-    const connection = this.#add(connect({ host, port, noDelay: true }), host, port);
-    return connection;
+    const { protocol, port, domain } = hop;
+    const flow = { protocol, host: address, port, ...(domain !== undefined && { domain }) };
+    return this.#add(this.kind.keyOf(address, hop), this.kind.connect(address, hop), flow);
   }
 
   #isFull(): boolean {
     return this.connections >= this.#options.maxConnections;
   }
 
-  #add(socket: Socket, host: string, port: number): TcpConnection {
-    const key = `${host}|${port}`;
-    const flow = {
-      protocol: 'tcp' as const,
-      host,
-      port,
-      localHost: socket.localAddress ?? '',
-      localPort: socket.localPort ?? 0,
-    };
+  #add(key: string, socket: Socket, peer: Hop): TcpConnection {
+    const flow = { ...peer, localHost: socket.localAddress ?? '', localPort: socket.localPort ?? 0 };
     const connection = new TcpConnection(key, socket, flow, this);
     this.#connections.set(key, connection);
     this.#sweeper ??= this.#clock.setTimeout(this.#sweep, SWEEP);
@@ -176,6 +218,9 @@ export class TcpTransport implements ConnectionHost {
     }
     for (const connection of this.#retired) {
       if (now - connection.lastUsed >= LINGER) connection.close(new Error('the peer does not read'));
+    }
+    for (const [socket, since] of this.#arriving) {
+      if (now - since >= this.#options.connectTime) socket.destroy();
     }
     if (this.connections > 0) this.#sweeper = this.#clock.setTimeout(this.#sweep, SWEEP);
   };

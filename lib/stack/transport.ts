@@ -21,6 +21,8 @@ export interface Endpoint {
    * and a new one must be made (RFC 3261 section 18.2.2).
    */
   reply(octets: Buffer, host: string, port: number, sender: Sender | undefined): void;
+  /** The peer asks that requests for its address and `port` come by this connection (RFC 5923 section 8.2). */
+  onAlias?(port: number): void;
 }
 
 export interface Origin {
@@ -34,4 +36,6 @@ export interface TransportListener {
   onMessage(message: SipMessage, raw: Buffer, origin: Origin): void;
   /** Octets that are no message, or the beginning of one that was given up. */
   onMalformed(error: unknown, octets: Buffer, origin: Origin): void;
+  /** A peer connected and no TLS came of it. */
+  onHandshakeFailed?(error: Error): void;
 }

@@ -3,6 +3,8 @@ import type { Clock } from '../base/clock.ts';
 import { messageOf, PpgError } from '../base/errors.ts';
 import type { SipLimits } from '../codec/sip/limits.ts';
 import { Resolver } from './resolver.ts';
+import { TlsKind } from './tls-kind.ts';
+import type { TlsOptions } from './tls-options.ts';
 import type { Sender, TransportListener } from './transport.ts';
 import { type TcpOptions, TcpTransport } from './transport-tcp.ts';
 import { UdpTransport } from './transport-udp.ts';
@@ -13,6 +15,7 @@ export interface TransportsOptions {
   readonly listener: TransportListener;
   readonly limits: SipLimits;
   readonly tcp: TcpOptions;
+  readonly tls: TlsOptions | undefined;
   readonly clock: Clock;
   readonly onError: (error: Error) => void;
 }
@@ -22,11 +25,14 @@ export class Transports {
   readonly #options: TransportsOptions;
   readonly #resolver: Resolver;
   #udp: UdpTransport[] = [];
+  readonly #tlsKind: TlsKind;
   #tcp: TcpTransport | undefined;
+  #tls: TcpTransport | undefined;
   #listening: ListenPoint[] = [];
 
   constructor(options: TransportsOptions) {
     this.#options = options;
+    this.#tlsKind = new TlsKind(options.tls);
     this.#resolver = new Resolver(options.clock, () => familyOf(options.points));
   }
 
@@ -36,7 +42,7 @@ export class Transports {
   }
 
   get connections(): number {
-    return this.#tcp?.connections ?? 0;
+    return (this.#tcp?.connections ?? 0) + (this.#tls?.connections ?? 0);
   }
 
   /** Binds every point, or none: rejects with PPG_E_SIP_TRANSPORT. */
@@ -44,11 +50,13 @@ export class Transports {
     if (this.#tcp !== undefined) throw new PpgError('PPG_E_STATE', 'the SIP stack is running already');
     const { points, listener, limits, clock, onError } = this.#options;
     const tcp = new TcpTransport(listener, limits, this.#options.tcp, clock, onError);
+    const tls = new TcpTransport(listener, limits, this.#options.tcp, clock, onError, this.#tlsKind);
     this.#tcp = tcp;
+    this.#tls = tls;
     const bound: ListenPoint[] = [];
     for (const point of points) {
       try {
-        bound.push(point.protocol === 'tcp' ? await tcp.listen(point) : await this.#listenUdp(point));
+        bound.push(await this.#listen(point, tcp, tls));
       } catch (cause) {
         await this.close();
         const where = `${point.protocol} ${point.host}:${point.port}`;
@@ -56,6 +64,27 @@ export class Transports {
       }
     }
     this.#listening = bound;
+  }
+
+  #listen(point: ListenPoint, tcp: TcpTransport, tls: TcpTransport): Promise<ListenPoint> {
+    switch (point.protocol) {
+      case 'udp':
+        return this.#listenUdp(point);
+      case 'tcp':
+        return tcp.listen(point);
+      case 'tls':
+        return tls.listen(point);
+    }
+  }
+
+  /** See SipStack. Throws PPG_E_OPTIONS. */
+  reloadTls(tls: TlsOptions | undefined): void {
+    this.#tlsKind.reload(tls);
+  }
+
+  /** True when servers can be shown a certificate. */
+  get hasCertificate(): boolean {
+    return this.#tlsKind.hasCertificate;
   }
 
   #listenUdp(point: ListenPoint): Promise<ListenPoint> {
@@ -67,11 +96,12 @@ export class Transports {
 
   async close(): Promise<void> {
     const udp = this.#udp;
-    const tcp = this.#tcp;
+    const [tcp, tls] = [this.#tcp, this.#tls];
     this.#listening = [];
     this.#udp = [];
     this.#tcp = undefined;
-    await Promise.all([...udp.map((transport) => transport.close()), tcp?.close()]);
+    this.#tls = undefined;
+    await Promise.all([...udp.map((transport) => transport.close()), tcp?.close(), tls?.close()]);
   }
 
   /** Sends to a hop; the outcome comes to `sender`, never before this returns for a name that must be looked up. */
@@ -90,9 +120,10 @@ export class Transports {
   }
 
   #sendTo(address: string, octets: Buffer, hop: Hop, sender: Sender | undefined): void {
-    if (hop.protocol === 'tcp') {
-      if (this.#tcp === undefined) sender?.onSendError(new Error('the transports are closed'));
-      else this.#tcp.send(octets, address, hop.port, sender, hop.existing);
+    if (hop.protocol !== 'udp') {
+      const streams = hop.protocol === 'tls' ? this.#tls : this.#tcp;
+      if (streams === undefined) sender?.onSendError(new Error('the transports are closed'));
+      else streams.send(octets, address, hop, sender);
       return;
     }
     const family = isIPv6(address) ? 6 : 4;

@@ -1,7 +1,7 @@
 import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
 
 /** Transport protocols as written in Via, lower case (RFC 3261 section 18). */
-export type Protocol = 'udp' | 'tcp';
+export type Protocol = 'udp' | 'tcp' | 'tls';
 
 /** Where the stack listens; port 0 lets the system choose. */
 export interface ListenPoint {
@@ -21,12 +21,19 @@ export interface Hop {
    * section 5.3): its port is one that the peer once connected from, and nobody, or somebody else, listens there.
    */
   readonly existing?: boolean;
+  /**
+   * TLS: the SIP domain that the peer must prove to be (RFC 5922), where `host` is an address or name found for it.
+   * Default `host`.
+   */
+  readonly domain?: string;
 }
 
 /** The way a message came: peer, and the local side it reached. */
 export interface Flow extends Hop {
   readonly localHost: string;
   readonly localPort: number;
+  /** TLS: the SIP domains that the peer's verified certificate stands for (RFC 5922), lower case; without one undefined. */
+  readonly verified?: readonly string[];
 }
 
 /** A request that came in, and the transaction that answers it (RFC 3261 section 17.2). */

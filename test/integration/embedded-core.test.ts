@@ -14,7 +14,7 @@ import type { CoreOptions } from '../../lib/embedded/core/options.ts';
 import { createPhone, type Phone, type PhoneOptions } from '../../lib/embedded/phone/phone.ts';
 import type { ReceivedPush } from '../../lib/embedded/phone/push-log.ts';
 import { createSipStack } from '../../lib/stack/stack.ts';
-import type { Hop, ListenPoint, ServerTransaction, SipStack } from '../../lib/stack/types.ts';
+import type { Hop, ListenPoint, Protocol, ServerTransaction, SipStack } from '../../lib/stack/types.ts';
 import type { BindingRecord } from '../../lib/store/bindings.ts';
 import { createMemoryBindings } from '../../lib/store/memory-bindings.ts';
 
@@ -25,7 +25,7 @@ const tcp: ListenPoint = { protocol: 'tcp', host: LOCAL, port: 0 };
 /** Everything a test starts, stopped after it. */
 const running: { stop(): Promise<void> }[] = [];
 
-function portOf(stack: SipStack, protocol: 'udp' | 'tcp' = 'udp'): number {
+function portOf(stack: SipStack, protocol: Protocol = 'udp'): number {
   const point = stack.listening.find((candidate) => candidate.protocol === protocol);
   assert.ok(point);
   return point.port;

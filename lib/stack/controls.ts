@@ -1,0 +1,10 @@
+import type { TlsOptions } from './tls-options.ts';
+
+/** What the owner of a stack can do with it besides sending and receiving. */
+export interface StackControls {
+  /**
+   * Reads certificates, keys and authorities of TLS again, from `tls` if given; connections that are there stay.
+   * Throws PPG_E_OPTIONS and changes nothing.
+   */
+  reloadTls(tls?: TlsOptions): void;
+}

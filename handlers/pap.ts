@@ -112,11 +112,13 @@ class PapEndpoint {
       this.#report(error, account, undefined);
       return send(response, status, refusalAnswer(error, undefined, undefined, receivedAt, this.#sender));
     }
-    send(response, status, await this.#answer(body, media, account, receivedAt));
+    const answer = await this.#answer(body, media, account, receivedAt);
+    if (typeof answer === 'string') send(response, status, answer);
+    else send(response, answer.status, answer.xml, retryAfter(answer.retryAfter));
   }
 
   /** Reads the message, has it carried out and writes the answer; never rejects. */
-  async #answer(body: Buffer, media: MediaType, account: PiAccount, receivedAt: number): Promise<string> {
+  async #answer(body: Buffer, media: MediaType, account: PiAccount, receivedAt: number): Promise<string | Later> {
     let document: PapDocument | undefined;
     try {
       const entities = media.type.startsWith('multipart/') ? ordered(readMultipart(body, media).parts, media) : [];
@@ -138,7 +140,9 @@ class PapEndpoint {
       }
     } catch (error) {
       this.#report(error, account, document);
-      return refusalAnswer(error, document, body, this.#o.clock.now(), this.#sender);
+      const xml = refusalAnswer(error, document, body, this.#o.clock.now(), this.#sender);
+      const later = error instanceof PpgError && error.retryAfter !== undefined;
+      return later ? { xml, retryAfter: error.retryAfter, status: laterStatus(error) } : xml;
     }
   }
 
@@ -201,6 +205,17 @@ class PapEndpoint {
   }
 }
 
+/** A refusal that will not last: HTTP says so too, since clients know Retry-After from there. */
+interface Later {
+  readonly xml: string;
+  readonly status: number;
+  /** Milliseconds. */
+  readonly retryAfter: number;
+}
+
+/** 429: the account has had its share (RFC 6585 section 4). 503: the gateway has no room for anybody. */
+const laterStatus = ({ code }: PpgError): number => (code === 'PPG_E_QUOTA' ? 429 : 503);
+
 /** A body that nobody will read and that is not small is not waited for. */
 function closing(request: PapRequest): Record<string, string> {
   const length = request.headers['content-length'];
@@ -259,8 +274,17 @@ function charsetOf(control: MimePart | undefined, media: MediaType): string | un
   return type?.parameters.get('charset');
 }
 
-function send(response: ServerResponse, status: number, xml: string): void {
+function send(
+  response: ServerResponse,
+  status: number,
+  xml: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   if (response.headersSent || response.destroyed) return;
-  response.writeHead(status, { 'Content-Type': PAP_CONTENT_TYPE, 'Content-Length': Buffer.byteLength(xml) });
+  response.writeHead(status, {
+    'Content-Type': PAP_CONTENT_TYPE,
+    'Content-Length': Buffer.byteLength(xml),
+    ...headers,
+  });
   response.end(xml);
 }

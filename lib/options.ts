@@ -2,21 +2,9 @@ import { z } from 'zod';
 import { PpgError } from './base/errors.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from './engine/limits.ts';
 import { DEFAULT_NOTIFY, type NotifyPolicy } from './engine/notifier.ts';
+import { type InitiatorConfiguration, type InitiatorOptions, initiatorSchema } from './initiator-options.ts';
 import type { SipCredentials } from './sip/digest-client.ts';
 import type { ListenPoint } from './stack/types.ts';
-
-/** A Push Initiator's account. */
-export interface InitiatorOptions {
-  readonly name: string;
-  /** `scrypt$N$r$p$salt$hash`, as `drachtio-ppg hash` prints it. */
-  readonly passwordHash: string;
-  /** HTTP status of PAP answers: 202 as WAP-247 says (the default), or 200 for clients that insist. */
-  readonly replyStatus: 200 | 202;
-  /** Refuse what the PAP DTD does not allow instead of reading it with good will. Default false. */
-  readonly strict: boolean;
-  /** Take `sip:`, `tel:` and plain numbers as addresses, besides the WAPPUSH forms. Default true. */
-  readonly rawAddresses: boolean;
-}
 
 /** The gateway's own SIP stack, for what drachtio cannot carry: binary bodies, Route sets, large requests. */
 export interface DirectLegOptions {
@@ -50,6 +38,8 @@ export interface SipOptions {
 export interface LimitOptions extends EngineLimits {
   /** Octets of a PAP request body. Default 10 MiB. */
   readonly maxBodyBytes: number;
+  /** Recipients that may wait in the gateway before submissions get 503; 0: no limit. Default 1,000,000. */
+  readonly backlog: number;
   /** Subscribers whose registration is kept in memory. Default 100,000. */
   readonly registrationCache: number;
 }
@@ -86,9 +76,7 @@ type Defaulted<T> = T extends readonly (infer Item)[]
 /** What is given to createPpg: everything has a default but `domain`, and an account's name and password hash. */
 export type PpgConfiguration = Defaulted<Omit<CheckedConfiguration, 'domain' | 'initiators' | 'sip'>> & {
   readonly domain: string;
-  readonly initiators?:
-    | readonly (Pick<InitiatorOptions, 'name' | 'passwordHash'> & Partial<InitiatorOptions>)[]
-    | undefined;
+  readonly initiators?: readonly InitiatorConfiguration[] | undefined;
   readonly sip?:
     | (Defaulted<Omit<SipOptions, 'direct' | 'credentials'>> & {
         readonly direct?: false | DirectLegOptions | undefined;
@@ -112,17 +100,7 @@ const schema = z.strictObject({
     .string()
     .regex(/^(memory|sqlite:.+)$/s, 'must be "memory" or "sqlite:FILE"')
     .default('sqlite:./ppg.db'),
-  initiators: z
-    .array(
-      z.strictObject({
-        name: z.string().min(1).max(255),
-        passwordHash: z.string().startsWith('scrypt$', 'must be a scrypt hash; drachtio-ppg hash makes one'),
-        replyStatus: z.union([z.literal(200), z.literal(202)]).default(202),
-        strict: z.boolean().default(false),
-        rawAddresses: z.boolean().default(true),
-      }),
-    )
-    .default([]),
+  initiators: z.array(initiatorSchema).default([]),
   sip: z
     .strictObject({
       nextHop: sipUri.optional(),
@@ -171,6 +149,7 @@ const schema = z.strictObject({
         .int()
         .min(1024)
         .default(10 * 1024 * 1024),
+      backlog: z.number().int().min(0).default(1_000_000),
       registrationCache: z.number().int().min(0).default(100_000),
     })
     .prefault({}),
@@ -200,8 +179,14 @@ const schema = z.strictObject({
  * Checks a configuration and fills in the defaults.
  * Throws PPG_E_OPTIONS with one line for each option that is wrong, by name.
  */
-export function checkOptions(configuration: PpgConfiguration): CheckedConfiguration {
-  const result = schema.safeParse(configuration);
+export const checkOptions = (configuration: PpgConfiguration): CheckedConfiguration => checked(schema, configuration);
+
+/** As checkOptions, for accounts that come later. */
+export const checkInitiators = (initiators: readonly InitiatorConfiguration[]): readonly InitiatorOptions[] =>
+  checked(schema.pick({ initiators: true }), { initiators }).initiators;
+
+function checked<T>(by: z.ZodType<T>, given: unknown): T {
+  const result = by.safeParse(given);
   if (result.success) return result.data;
   const lines = result.error.issues.map((issue) => `${issue.path.join('.') || 'options'}: ${issue.message}`);
   throw new PpgError('PPG_E_OPTIONS', `these options cannot be used:\n  ${lines.join('\n  ')}`);

@@ -26,8 +26,8 @@ import { trustedPeers } from './sip/trusted-peers.ts';
 import type { ListenPoint } from './stack/types.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts';
-import { createTenancy } from './tenancy.ts';
 import type { PushStatus, Store, StoreCounts } from './store/store.ts';
+import { createTenancy } from './tenancy.ts';
 
 export interface PpgOptions extends Omit<PpgConfiguration, 'store'> {
   /** `memory`, `sqlite:FILE` (default `sqlite:./ppg.db`), or a store of your own. */
@@ -107,7 +107,14 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
     source: sip.registrations,
   });
   const post = createNotificationPost({ ...options.notify, log, identity });
-  const tenancy = createTenancy({ initiators: options.initiators, backlog: limits.backlog, store: keep, events, clock, log });
+  const tenancy = createTenancy({
+    initiators: options.initiators,
+    backlog: limits.backlog,
+    store: keep,
+    events,
+    clock,
+    log,
+  });
   const engine = new Engine({
     admit: tenancy.admit,
     opened: tenancy.opened,

@@ -35,6 +35,7 @@ export type ErrorCode =
   | 'PPG_E_NOT_IMPLEMENTED'
   | 'PPG_E_NOTIFY_URL'
   | 'PPG_E_OVERLOAD'
+  | 'PPG_E_QUOTA'
   | 'PPG_E_SIP_SYNTAX'
   | 'PPG_E_SIP_TOO_LARGE'
   | 'PPG_E_SIP_HEADER'
@@ -73,6 +74,7 @@ export const ERROR_KINDS: Readonly<Record<ErrorCode, ErrorKind>> = {
   PPG_E_NOT_IMPLEMENTED: kind(3001, undefined),
   PPG_E_NOTIFY_URL: kind(2000, undefined),
   PPG_E_OVERLOAD: kind(3000, 503, true),
+  PPG_E_QUOTA: kind(3000, undefined, true),
   // SIP
   PPG_E_SIP_SYNTAX: kind(undefined, 400),
   PPG_E_SIP_TOO_LARGE: kind(undefined, 513),
@@ -94,12 +96,16 @@ export class PpgError extends Error {
   readonly papCode: number | undefined;
   readonly sipStatus: number | undefined;
   readonly retryable: boolean;
+  /** The option that refused, as `allow.recipients`. */
+  readonly rule: string | undefined;
+  /** Milliseconds after which the same may be tried again, where that is known. */
+  readonly retryAfter: number | undefined;
 
   /** `overrides.papCode` narrows the kind's PAP code where one kind has several. */
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; papCode?: number; sipStatus?: number } = {},
+    options: { cause?: unknown; papCode?: number; sipStatus?: number; rule?: string; retryAfter?: number } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     const defaults = ERROR_KINDS[code];
@@ -107,6 +113,8 @@ export class PpgError extends Error {
     this.papCode = options.papCode ?? defaults.papCode;
     this.sipStatus = options.sipStatus ?? defaults.sipStatus;
     this.retryable = defaults.retryable;
+    this.rule = options.rule;
+    this.retryAfter = options.retryAfter;
   }
 }
 

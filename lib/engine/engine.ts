@@ -4,11 +4,14 @@ import type { Events } from '../base/events.ts';
 import { orderedIds } from '../base/ids.ts';
 import type { Logger } from '../base/log.ts';
 import type { Bearer } from '../bearer/bearer.ts';
+import type { RecipientAddress } from '../model/address.ts';
+import { type ClientCapabilities, capabilitiesOf } from '../model/capabilities.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
-import type { PapService, StatusAnswer } from '../model/pap-service.ts';
+import type { CancelAnswer, PapService, StatusAnswer } from '../model/pap-service.ts';
 import type { Submission } from '../model/push.ts';
 import type { PushStatus, Store } from '../store/store.ts';
 import { accept, type SubmitAnswer } from './accept.ts';
+import { cancelAnswer, tellCancelled } from './cancel.ts';
 import { Deliverer } from './deliver.ts';
 import { HopPace, type HopPacePolicy } from './hop-pace.ts';
 import type { EngineLimits, RetryPolicy } from './limits.ts';
@@ -35,6 +38,13 @@ export interface EngineOptions {
   readonly hopPace: HopPacePolicy;
   /** 0 to 1; `Math.random` outside tests. */
   readonly random: () => number;
+  /** Called when the store is open and nothing is delivered yet; must not reject. */
+  readonly opened?: () => Promise<void>;
+  /**
+   * Asked before a submission is stored. Throws or rejects with a PpgError to refuse it; otherwise gives a function
+   * that is called once the submission is stored or has failed. Default: everything is let in.
+   */
+  readonly admit?: (submission: Submission) => (() => void) | Promise<() => void>;
 }
 
 /** How long a stop waits for what is under way, milliseconds. */
@@ -91,6 +101,7 @@ export class Engine implements PapService {
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new PpgError('PPG_E_STATE', 'the gateway was started before; make a new one');
     await this.#o.store.open(this.#o.clock.now());
+    await this.#o.opened?.();
     this.#state = 'running';
     this.#scheduler.start();
     this.#notifier.start();
@@ -132,10 +143,51 @@ export class Engine implements PapService {
     if (this.#state !== 'running') {
       return Promise.reject(new PpgError('PPG_E_STATE', 'the gateway does not run, so it cannot take a push'));
     }
-    return accept(submission, { ...this.#o, scheduler: this.#scheduler, newKey: this.#newKey });
+    return this.#submit(submission);
   }
 
-  async status(initiator: string, pushId: string, addresses: readonly string[]): Promise<StatusAnswer | undefined> {
+  async #submit(submission: Submission): Promise<SubmitAnswer> {
+    const admitted = this.#o.admit?.(submission);
+    const done = admitted instanceof Promise ? await admitted : admitted;
+    try {
+      return await accept(submission, {
+        ...this.#o,
+        scheduler: this.#scheduler,
+        notifier: this.#notifier,
+        newKey: this.#newKey,
+      });
+    } finally {
+      done?.();
+    }
+  }
+
+  /** See PapService.cancel. Rejects with PPG_E_STORE or PPG_E_STORE_CLOSED; nothing was cancelled then. */
+  async cancel(
+    initiator: string,
+    pushId: string,
+    addresses: readonly RecipientAddress[],
+  ): Promise<CancelAnswer | undefined> {
+    const { store, clock, events } = this.#o;
+    const at = clock.now();
+    const cancelled = await store.cancel({ initiator, pushId, addresses, at });
+    if (cancelled === undefined) return undefined;
+    const of = { initiator, pushId, at, cause: 'cancelled by the initiator' };
+    if (tellCancelled(cancelled.recipients, of, events)) {
+      this.#notifier.kick();
+      this.#scheduler.kick(); // whoever waited behind a cancelled one may go
+    }
+    return cancelAnswer(cancelled);
+  }
+
+  async capabilities(address: RecipientAddress, applicationId?: string): Promise<ClientCapabilities | undefined> {
+    return capabilitiesOf(await this.#o.subscribers.find(address.aor), address, applicationId);
+  }
+
+  async status(
+    initiator: string,
+    pushId: string,
+    addresses: readonly RecipientAddress[],
+  ): Promise<StatusAnswer | undefined> {
     const found = await this.find(initiator, pushId);
     return found === undefined ? undefined : statusAnswer(found, addresses);
   }

@@ -11,8 +11,8 @@ import { DEFAULT_COST, impossibleHash, type PasswordHash, parsePasswordHash, ver
 /** A Push Initiator that may submit. */
 export interface PiAccount {
   readonly name: string;
-  /** `scrypt$N$r$p$salt$hash`. */
-  readonly passwordHash: string;
+  /** `scrypt$N$r$p$salt$hash`; without it no password logs in. */
+  readonly passwordHash?: string | undefined;
   /** HTTP status of PAP answers. Default 202 (WAP-247); some clients take nothing but 200. */
   readonly replyStatus?: 200 | 202;
   /** Hold documents to the letter of the DTD. Default false. */
@@ -63,7 +63,7 @@ interface Shown {
 
 interface Known {
   readonly account: PiAccount;
-  readonly hash: PasswordHash;
+  readonly hash: PasswordHash | undefined;
 }
 
 const MINUTE = 60_000;
@@ -120,16 +120,16 @@ export class PiAuth implements PiAuthenticator {
     for (const account of accounts) {
       if (known.has(account.name)) throw new PpgError('PPG_E_OPTIONS', `two accounts are named ${account.name}`);
       if (account.name.includes(':')) throw new PpgError('PPG_E_OPTIONS', 'an account name holds a colon');
-      known.set(account.name, { account, hash: parsePasswordHash(account.passwordHash) });
+      known.set(account.name, { account, hash: hashOf(account) });
     }
     this.#accounts = known;
     this.#generation++;
     // Strangers cost what most accounts cost.
-    const [first] = known.values();
+    const first = [...known.values()].find(({ hash }) => hash !== undefined);
     this.#stranger = impossibleHash(first?.hash ?? DEFAULT_COST);
     for (const [digest, { account, until }] of this.#remembered) {
       const now = known.get(account.name)?.account;
-      if (now?.passwordHash !== account.passwordHash) this.#remembered.delete(digest);
+      if (now === undefined || now.passwordHash !== account.passwordHash) this.#remembered.delete(digest);
       else this.#remembered.set(digest, { account: now, until });
     }
   }
@@ -221,6 +221,9 @@ export class PiAuth implements PiAuthenticator {
     this.#remembered.set(digest, { account, until: this.#clock.now() + this.#remember });
   }
 }
+
+const hashOf = ({ passwordHash }: PiAccount): PasswordHash | undefined =>
+  passwordHash === undefined ? undefined : parsePasswordHash(passwordHash);
 
 interface Credentials {
   readonly name: string;

@@ -5,6 +5,7 @@ import type { MakeStore, StoreHarness } from './harness.ts';
 import { lifeRules } from './life.ts';
 import { notificationRules } from './notifications.ts';
 import { offlineRules } from './offline.ts';
+import { operatorRules } from './operator.ts';
 import { replacementRules } from './replacement.ts';
 import { retentionRules } from './retention.ts';
 import { settlementRules } from './settlement.ts';
@@ -37,5 +38,6 @@ export function storeContract(name: string, make: MakeStore): void {
     notificationRules(use);
     retentionRules(use);
     lifeRules(use);
+    operatorRules(use);
   });
 }

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import type { AllowRules } from './security/policy.ts';
+
+/** A Push Initiator's account, with every default filled in. */
+export interface InitiatorOptions {
+  readonly name: string;
+  /** `scrypt$N$r$p$salt$hash`, as `drachtio-ppg hash` prints it. Without one the account has no password to log in with. */
+  readonly passwordHash?: string | undefined;
+  /** HTTP status of PAP answers: 202 as WAP-247 says (the default), or 200 for clients that insist. */
+  readonly replyStatus: 200 | 202;
+  /** Refuse what the PAP DTD does not allow instead of reading it with good will. Default false. */
+  readonly strict: boolean;
+  /** Take `sip:`, `tel:` and plain numbers as addresses, besides the WAPPUSH forms. Default true. */
+  readonly rawAddresses: boolean;
+  /** What the account may do; default everything. */
+  readonly allow?: AllowRules | undefined;
+}
+
+/** An account as it is given: only the name is needed. */
+export type InitiatorConfiguration = Pick<InitiatorOptions, 'name'> & Partial<InitiatorOptions>;
+
+const texts = z.array(z.string().min(1).max(255)).max(10_000);
+const count = z.number().int().nonnegative();
+
+const allow: z.ZodType<AllowRules> = z.strictObject({
+  recipients: z
+    .strictObject({
+      domains: texts.optional(),
+      numbers: z.array(z.string().regex(/^\+\d{1,15}$/, 'must be the beginning of a number such as +4930')).optional(),
+      patterns: z.array(z.string().min(1).max(255)).max(1000).optional(),
+    })
+    .optional(),
+  applications: texts.optional(),
+  contentTypes: z
+    .array(z.string().regex(/^[^\s;/]+\/[^\s;/]+$/, 'must be a MIME type such as text/plain or text/*'))
+    .optional(),
+  deliveryMethods: z.array(z.enum(['confirmed', 'preferconfirmed', 'unconfirmed', 'notspecified'])).optional(),
+  bearers: texts.optional(),
+  priorities: z.array(z.enum(['high', 'medium', 'low'])).optional(),
+  maxContentBytes: count.optional(),
+  maxRecipients: count.optional(),
+  notifyTargets: texts.optional(),
+  open: count.optional(),
+  rate: z
+    .strictObject({ perSecond: z.number().int().min(1).max(1_000_000), burst: count.max(10_000_000).optional() })
+    .optional(),
+});
+
+export const initiatorSchema: z.ZodType<InitiatorOptions> = z.strictObject({
+  name: z.string().min(1).max(255),
+  passwordHash: z.string().startsWith('scrypt$', 'must be a scrypt hash; drachtio-ppg hash makes one').optional(),
+  replyStatus: z.union([z.literal(200), z.literal(202)]).default(202),
+  strict: z.boolean().default(false),
+  rawAddresses: z.boolean().default(true),
+  allow: allow.optional(),
+});

@@ -1,0 +1,130 @@
+import type { Clock } from '../base/clock.ts';
+import { messageOf, PpgError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Submission } from '../model/push.ts';
+import type { OpenCounts, OpenLedger } from './ledger.ts';
+import { type AllowRules, compilePolicy, type Policy } from './policy.ts';
+import { RateLimit } from './rate-limit.ts';
+
+export interface AdmissionAccount {
+  readonly name: string;
+  readonly allow?: AllowRules | undefined;
+}
+
+export interface AdmissionOptions {
+  readonly accounts: readonly AdmissionAccount[];
+  readonly ledger: OpenLedger;
+  /** Recipients that may be open in the whole gateway; 0: no limit. */
+  readonly backlog: number;
+  /** The store's own count, for when a limit is reached. */
+  readonly recount: () => Promise<OpenCounts>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface Gate {
+  readonly policy: Policy;
+  readonly open: number;
+  readonly rate: RateLimit | undefined;
+  readonly rules: string;
+}
+
+/** When to come again: places become free as fast as devices answer. Milliseconds. */
+const BACKLOG_RETRY = 5000;
+const OPEN_RETRY = 10_000;
+/** A limit that is reached is compared with the store at most so often, milliseconds. */
+const RECOUNT_EVERY = 30_000;
+
+/**
+ * Decides whether a submission may be stored: the account's policy, its rate, its open recipients, the backlog of the
+ * gateway, in this order. What the policy refuses takes nothing from the rate. Whoever has no rules (the app's
+ * own pushes) meets the backlog only.
+ */
+export class Admission {
+  readonly #o: AdmissionOptions;
+  #gates = new Map<string, Gate>();
+  #recountedAt = Number.NEGATIVE_INFINITY;
+
+  /** Throws PPG_E_OPTIONS for rules that cannot be read. */
+  constructor(options: AdmissionOptions) {
+    this.#o = options;
+    this.prepare(options.accounts)();
+  }
+
+  /**
+   * Reads other rules; the function puts them in the place of the old ones. A rate whose numbers stay goes on counting.
+   * Throws PPG_E_OPTIONS.
+   */
+  prepare(accounts: readonly AdmissionAccount[]): () => void {
+    const gates = new Map<string, Gate>();
+    for (const { name, allow } of accounts) {
+      if (allow === undefined) continue;
+      const rules = JSON.stringify(allow.rate ?? null);
+      const before = this.#gates.get(name);
+      gates.set(name, {
+        policy: compilePolicy(allow),
+        open: allow.open ?? Number.POSITIVE_INFINITY,
+        rate: before?.rules === rules ? before.rate : allow.rate && new RateLimit(allow.rate),
+        rules,
+      });
+    }
+    return () => {
+      this.#gates = gates;
+    };
+  }
+
+  /**
+   * Lets a submission in: the function that comes back gives up its place once it is stored or not.
+   * Throws or rejects with PPG_E_FORBIDDEN (2001), PPG_E_QUOTA or PPG_E_OVERLOAD (both with `retryAfter`); `rule` names
+   * the option.
+   */
+  admit(submission: Submission): (() => void) | Promise<() => void> {
+    const gate = this.#gates.get(submission.initiator);
+    if (gate === undefined) return this.#reserve(submission, Number.POSITIVE_INFINITY);
+    const refusal = gate.policy(submission);
+    if (refusal !== undefined) {
+      throw new PpgError('PPG_E_FORBIDDEN', `${refusal.reason} (${refusal.rule})`, { rule: refusal.rule });
+    }
+    const { rate, open } = gate;
+    return rate === undefined ? this.#reserve(submission, open) : this.#inRate(submission, rate, open);
+  }
+
+  async #inRate(submission: Submission, rate: RateLimit, open: number): Promise<() => void> {
+    const wait = await rate.take();
+    if (wait === 0) return this.#reserve(submission, open);
+    throw new PpgError('PPG_E_QUOTA', 'this account submits faster than it may (allow.rate)', {
+      rule: 'allow.rate',
+      retryAfter: wait,
+    });
+  }
+
+  #reserve({ initiator, recipients }: Submission, open: number): () => void {
+    const { ledger, backlog } = this.#o;
+    if (open !== Number.POSITIVE_INFINITY && ledger.of(initiator) + recipients.length > open) {
+      this.#recount();
+      throw new PpgError('PPG_E_QUOTA', `this account may have ${open} recipients open (allow.open)`, {
+        rule: 'allow.open',
+        retryAfter: OPEN_RETRY,
+      });
+    }
+    if (backlog > 0 && ledger.total + recipients.length > backlog) {
+      this.#recount();
+      throw new PpgError('PPG_E_OVERLOAD', 'too many pushes wait in this gateway (limits.backlog)', {
+        rule: 'limits.backlog',
+        retryAfter: BACKLOG_RETRY,
+      });
+    }
+    return ledger.reserve(initiator, recipients.length);
+  }
+
+  /** A count that had gone wrong would refuse for ever. */
+  #recount(): void {
+    const { clock, recount, ledger, log } = this.#o;
+    if (clock.now() - this.#recountedAt < RECOUNT_EVERY) return;
+    this.#recountedAt = clock.now();
+    recount().then(
+      (counts) => ledger.set(counts),
+      (error: unknown) => log.warn({ cause: messageOf(error) }, 'the store could not be counted'),
+    );
+  }
+}

@@ -5,6 +5,8 @@ import { DOMAIN, Gateway, LEGS } from './gateway.ts';
 
 const application = { 'X-Wap-Application-Id': 'x-wap-application:mms.ua' };
 
+const text = (words: string) => ({ type: 'text/plain', headers: application, body: Buffer.from(words) });
+
 for (const leg of LEGS) {
   describeWith(BARESIP, `baresip as the device, over the ${leg} leg`, function () {
     this.timeout(20_000);
@@ -66,3 +68,49 @@ for (const leg of LEGS) {
     }
   });
 }
+
+describeWith(BARESIP, 'baresip that comes and goes', function () {
+  this.timeout(20_000);
+  let gateway: Gateway;
+  const phones: Baresip[] = [];
+
+  before(async () => {
+    gateway = await Gateway.start({ leg: 'drachtio', users: { carol: 'sesame', dave: 'swordfish' } });
+  });
+  afterEach(async () => {
+    for (const phone of phones.splice(0)) await phone.end();
+  });
+  after(async () => {
+    await gateway?.stop();
+  });
+
+  function baresip(user: string, password: string): Baresip {
+    const phone = new Baresip({ core: gateway.core, domain: DOMAIN, user, password, transport: 'udp' });
+    phones.push(phone);
+    return phone;
+  }
+
+  it('registers at a core that asks for its password, and gets a push', async () => {
+    const phone = baresip('carol', 'sesame');
+    await phone.registered();
+    await gateway.registered('carol');
+    const pushId = await gateway.push('carol', text('authenticated'));
+    assert.equal((await gateway.notified(pushId)).code, 1000);
+    await phone.shows(`sip:push@${DOMAIN}`, 'authenticated');
+  });
+
+  it('a push to one who has left waits, and comes the moment he is back', async () => {
+    const phone = baresip('dave', 'swordfish');
+    await phone.registered();
+    await gateway.registered('dave');
+    await phone.end(); // de-registers
+    await gateway.left('dave');
+    const pushId = await gateway.push('dave', text('you were away'));
+    const { cause } = await gateway.state(pushId, 'pending');
+    assert.equal(cause, 'the user is not registered');
+    assert.deepEqual(await gateway.status(pushId), { state: 'pending', code: 4001 });
+    const back = baresip('dave', 'swordfish');
+    await back.shows(`sip:push@${DOMAIN}`, 'you were away');
+    assert.equal((await gateway.notified(pushId)).code, 1000);
+  });
+});

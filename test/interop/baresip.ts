@@ -10,6 +10,8 @@ export interface BaresipOptions {
   readonly domain: string;
   readonly user: string;
   readonly transport: Transport;
+  /** For a core that asks for one. */
+  readonly password?: string;
 }
 
 /**
@@ -33,10 +35,12 @@ export class Baresip {
   readonly #program: Program;
   readonly #directory: string;
 
-  constructor({ core, domain, user, transport }: BaresipOptions) {
+  constructor({ core, domain, user, transport, password }: BaresipOptions) {
     this.#directory = mkdtempSync(join(tmpdir(), 'ppg-baresip-'));
     const outbound = `sip:${core};transport=${transport}`;
-    const account = `<sip:${user}@${domain};transport=${transport}>;outbound="${outbound}";auth_pass=none;regint=600\n`;
+    const address = `<sip:${user}@${domain};transport=${transport}>`;
+    // without auth_pass it asks on its terminal
+    const account = `${address};outbound="${outbound}";auth_user=${user};auth_pass=${password ?? 'none'};regint=600\n`;
     writeFileSync(join(this.#directory, 'config'), CONFIG);
     writeFileSync(join(this.#directory, 'accounts'), account);
     // -s: every SIP message on the terminal

@@ -30,14 +30,16 @@ export interface GatewayOptions {
   readonly registrations?: NodeConfig['sip']['registrations'];
   readonly limits?: NodeConfig['limits'];
   readonly retry?: NodeConfig['retry'];
+  /** Name to password: the core asks for digest authentication. */
+  readonly users?: Readonly<Record<string, string>>;
 }
 
 /** What happened so far, and those who wait for more. */
 class Seen {
   readonly states: StateChange[] = [];
   readonly notifications: ResultNotification[] = [];
-  /** Addresses-of-record whose registration the gateway has learned. */
-  readonly registered: unknown[] = [];
+  /** Registrations that the gateway has learned, in order: address-of-record, and whether it has one. */
+  readonly registrations: { aor?: string; registered?: boolean }[] = [];
   readonly #watchers = new Set<() => void>();
 
   add<T>(list: T[], one: T): void {
@@ -70,7 +72,7 @@ class Seen {
     return {
       ...silentLogger,
       debug: (fields: object | string, message?: string) => {
-        if (message === REGISTRATION_LEARNED) this.add(this.registered, (fields as { aor?: unknown }).aor);
+        if (message === REGISTRATION_LEARNED) this.add(this.registrations, fields as { aor?: string });
       },
     };
   }
@@ -95,7 +97,14 @@ export class Gateway {
     node.ppg.on('state', (change) => seen.add(seen.states, change));
   }
 
-  static async start({ leg, nextHop, registrations, limits = {}, retry = {} }: GatewayOptions): Promise<Gateway> {
+  static async start({
+    leg,
+    nextHop,
+    registrations,
+    limits = {},
+    retry = {},
+    users,
+  }: GatewayOptions): Promise<Gateway> {
     const directory = mkdtempSync(join(tmpdir(), 'ppg-interop-'));
     const environment = {
       NODE_ENV: 'test',
@@ -110,7 +119,10 @@ export class Gateway {
     const seen = new Seen();
     const sink = await startSink((notification) => seen.add(seen.notifications, notification));
     try {
-      const node = await startNode({ ...config, sip, limits, retry }, { log: seen.logger() });
+      const node = await startNode(
+        { ...config, sip, limits, retry, core: { ...config.core, users } },
+        { log: seen.logger() },
+      );
       return new Gateway(directory, node, sink, seen);
     } catch (error) {
       await sink.close();
@@ -175,9 +187,20 @@ export class Gateway {
   }
 
   /** Resolves once the gateway has heard of the user; the core answers the phone before it tells the gateway. */
-  async registered(user: string): Promise<void> {
+  registered(user: string): Promise<void> {
+    return this.#learned(user, true);
+  }
+
+  /** Resolves once the gateway has heard that the user left. */
+  left(user: string): Promise<void> {
+    return this.#learned(user, false);
+  }
+
+  async #learned(user: string, registered: boolean): Promise<void> {
     const aor = `sip:${user}@${DOMAIN}`;
-    await this.#seen.until(`${aor} to register`, () => this.#seen.registered.find((one) => one === aor));
+    await this.#seen.until(`${aor} to ${registered ? 'register' : 'leave'}`, () =>
+      this.#seen.registrations.find((one) => one.aor === aor && one.registered === registered),
+    );
   }
 
   async stop(): Promise<void> {

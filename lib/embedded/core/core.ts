@@ -59,7 +59,7 @@ export function createCore(options: CoreOptions): Core {
     limits,
     answerTimeout: options.answerTimeout ?? 30_000,
   });
-  const guard = options.digest && new DigestGuard(clock, domain.name, options.digest.users);
+  const guard = options.digest && new DigestGuard(clock, domain.name, options.digest.users, options.digest.algorithms);
   const from = (): string => options.address ?? addressOf(stack.listening);
   const stateOf = (aor: string) =>
     stateNotices(bindings.of(aor), (request) => registrar.answer(request, aor), clock.now());

@@ -17,19 +17,30 @@ const NONCE_LIFETIME = 5 * 60_000;
 /** Nonces whose counters are remembered. */
 const MAX_NONCES = 10_000;
 
-/** What is offered, the one to be preferred on top (RFC 8760 section 2.3); many phones know MD5 only. */
-const OFFERED: readonly DigestAlgorithm[] = ['SHA-256', 'MD5'];
+/**
+ * What every phone knows. A phone is to pass over what it does not know (RFC 8760 section 2.4), but baresip 1.0 gives up
+ * its REGISTER when any challenge is not MD5, wherever that stands.
+ */
+const DEFAULT_ALGORITHMS: readonly DigestAlgorithm[] = ['MD5'];
 
 /** Digest authentication of REGISTER (RFC 3261 section 22). Nonces carry their time, so that a challenge costs no memory. */
 export class DigestGuard {
   readonly #clock: Clock;
   readonly #realm: string;
   readonly #passwords: ReadonlyMap<string, string>;
+  readonly #algorithms: readonly DigestAlgorithm[];
   readonly #secret = randomBytes(32);
   /** Highest nonce count seen, by nonce: a count that does not rise is a replay (RFC 7616 section 3.4). */
   readonly #counts = new Map<string, number>();
 
-  constructor(clock: Clock, realm: string, users: Readonly<Record<string, string>>) {
+  /** `algorithms` are offered in this order, the one to be preferred first (RFC 8760 section 2.3); default MD5. */
+  constructor(
+    clock: Clock,
+    realm: string,
+    users: Readonly<Record<string, string>>,
+    algorithms: readonly DigestAlgorithm[] = DEFAULT_ALGORITHMS,
+  ) {
+    this.#algorithms = algorithms;
     this.#clock = clock;
     this.#realm = realm;
     this.#passwords = new Map(Object.entries(users));
@@ -40,7 +51,7 @@ export class DigestGuard {
     const answer = request.headers
       .all('Authorization')
       .map(parseCredentials)
-      .find((credentials) => credentials?.realm === this.#realm && OFFERED.includes(credentials.algorithm));
+      .find((credentials) => credentials?.realm === this.#realm && this.#algorithms.includes(credentials.algorithm));
     if (answer === undefined) return this.#challenge(request, false);
     const user = answer.username.split('@', 1)[0] ?? '';
     if (!this.#isRight(request, answer, user)) return this.#challenge(request, false);
@@ -50,7 +61,7 @@ export class DigestGuard {
 
   #challenge(request: SipRequest, stale: boolean): SipResponse {
     const nonce = this.#nonce();
-    const headers = OFFERED.map((algorithm) => ({
+    const headers = this.#algorithms.map((algorithm) => ({
       name: 'WWW-Authenticate',
       value: formatChallenge({ realm: this.#realm, nonce, algorithm, qop: 'auth', opaque: undefined, stale }),
     }));

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { DigestAlgorithm } from '../../codec/sip/digest.ts';
 import type { SipStack } from '../../stack/types.ts';
 import type { BindingStore } from '../../store/bindings.ts';
 
@@ -41,6 +42,8 @@ export interface CoreOptions {
 export interface DigestOptions {
   /** User part to password. */
   readonly users: Readonly<Record<string, string>>;
+  /** Offered in this order; default MD5 alone, since deployed phones refuse a choice that has more than they know. */
+  readonly algorithms?: readonly DigestAlgorithm[];
 }
 
 /** Bounds against peers that ask too much. */

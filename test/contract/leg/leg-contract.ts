@@ -205,7 +205,7 @@ export function legContract(name: string, make: () => Promise<LegUnderTest>): vo
 
     it('carries a challenge back and its answer there (RFC 3261 section 22)', async () => {
       await leg.start();
-      const guard = new DigestGuard(systemClock, 'core.example', { push: 'secret' });
+      const guard = new DigestGuard(systemClock, 'core.example', { push: 'secret' }, ['SHA-256', 'MD5']);
       peer.onRequest = (transaction) => {
         const { request } = transaction;
         transaction.respond(guard.refuse(request, 'sip:push@core.example') ?? respondTo(request, 200));

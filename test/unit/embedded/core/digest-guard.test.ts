@@ -19,7 +19,7 @@ describe('digest authentication of REGISTER (RFC 3261 section 22)', () => {
 
   beforeEach(() => {
     clock = new FakeClock();
-    guard = new DigestGuard(clock, 'example.com', { alice: 'secret', bob: 'other' });
+    guard = new DigestGuard(clock, 'example.com', { alice: 'secret', bob: 'other' }, ['SHA-256', 'MD5']);
   });
 
   const ask = (headers: Record<string, string> = {}, aor = ALICE): SipResponse | undefined =>
@@ -55,6 +55,16 @@ describe('digest authentication of REGISTER (RFC 3261 section 22)', () => {
     assert.equal(ask(answer({ nonce: nonce(), algorithm: 'MD5' })), undefined);
     assert.equal(ask(answer({ nonce: nonce(), algorithm: 'SHA-512-256' }))?.status, 401);
     assert.equal(ask(answer({ nonce: nonce(), algorithm: 'SHA-256', password: 'guess' }))?.status, 401);
+  });
+
+  it('offers MD5 alone unless told otherwise: some phones refuse a choice', () => {
+    guard = new DigestGuard(clock, 'example.com', { alice: 'secret' });
+    const offered = parseChallenges(ask()?.headers.all('WWW-Authenticate') ?? []);
+    assert.deepEqual(
+      offered.map(({ algorithm }) => algorithm),
+      ['MD5'],
+    );
+    assert.equal(ask(answer({ nonce: nonce(), algorithm: 'SHA-256' }))?.status, 401);
   });
 
   it('asks whoever does not say who he is, and lets in who does', () => {

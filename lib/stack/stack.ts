@@ -10,8 +10,9 @@ import { branchOf, MAGIC_COOKIE } from '../codec/sip/via.ts';
 import { writeSip } from '../codec/sip/write.ts';
 import { type ClientEnvironment, NonInviteClient } from './client-transaction.ts';
 import type { StackControls } from './controls.ts';
-import { Answerable, Begun, Unanswered } from './handles.ts';
+import { Answerable, Begun } from './handles.ts';
 import { checkRequest, noteAlias, stampTopVia, topViaOf } from './inbound.ts';
+import { InviteLayer, type InviteLayerHost } from './invite-layer.ts';
 import { type AdvertisedAddress, ViaMaker } from './sent-by.ts';
 import { NonInviteServer, type ServerEnvironment } from './server-transaction.ts';
 import { DEFAULT_TIMERS, type TimerValues, TransactionTimers } from './timers.ts';
@@ -26,6 +27,7 @@ import type {
   ClientTransactionListener,
   Flow,
   Hop,
+  InviteTransaction,
   ListenPoint,
   ServerTransaction,
   SipStack,
@@ -52,7 +54,7 @@ const MAX_TRANSACTIONS = 500_000;
 /** Seconds after which a peer may try again when this stack is full. */
 const RETRY_AFTER = '5';
 
-/** Makes a SIP stack (RFC 3261 sections 17 and 18): transports and non-INVITE transactions. */
+/** Makes a SIP stack (RFC 3261 sections 17 and 18): transports and transactions. */
 export function createSipStack(options: SipStackOptions): SipStack & StackControls {
   return new Stack(options);
 }
@@ -64,8 +66,10 @@ class Stack implements SipStack, StackControls, TransportListener, ClientEnviron
   readonly #transports: Transports;
   readonly #clients: TransactionTable<NonInviteClient>;
   readonly #servers: TransactionTable<NonInviteServer>;
+  readonly #invites: InviteLayer;
   readonly #token = tokenMaker();
   readonly #advertised: AdvertisedAddress | undefined;
+  readonly #maxTransactions: number;
   readonly #counts = { retransmissionsSent: 0, retransmissionsAbsorbed: 0, malformed: 0 };
   #vias: ViaMaker | undefined;
   #handler: ((transaction: ServerTransaction) => void) | undefined;
@@ -78,7 +82,9 @@ class Stack implements SipStack, StackControls, TransportListener, ClientEnviron
     this.timers = new TransactionTimers(clock, (error) => this.#report(error, 'a transaction timer failed'));
     this.#clients = new TransactionTable(maxTransactions);
     this.#servers = new TransactionTable(maxTransactions);
+    this.#invites = new InviteLayer(this.#inviteHost(), log, maxTransactions);
     this.#advertised = options.sentBy;
+    this.#maxTransactions = maxTransactions;
     const limits = { ...DEFAULT_SIP_LIMITS, ...options.limits };
     const tcp = { ...DEFAULT_TCP, ...options.tcp };
     const onError = (error: Error): void => this.#report(error, 'a socket failed');
@@ -99,8 +105,8 @@ class Stack implements SipStack, StackControls, TransportListener, ClientEnviron
 
   get counters(): StackCounters {
     return {
-      clientTransactions: this.#clients.size,
-      serverTransactions: this.#servers.size,
+      clientTransactions: this.#clients.size + this.#invites.clientCount,
+      serverTransactions: this.#servers.size + this.#invites.serverCount,
       connections: this.#transports.connections,
       ...this.#counts,
     };
@@ -116,6 +122,7 @@ class Stack implements SipStack, StackControls, TransportListener, ClientEnviron
     const stopped = transportError('the stack has stopped');
     for (const transaction of this.#clients.all()) this.#guarded(() => transaction.onSendError(stopped));
     for (const transaction of this.#servers.all()) this.#guarded(() => transaction.abandon());
+    this.#guarded(() => this.#invites.stop(stopped));
     this.timers.stop();
     await this.#transports.close();
   }
@@ -131,6 +138,7 @@ class Stack implements SipStack, StackControls, TransportListener, ClientEnviron
   // ---- requests that leave
 
   request(request: SipRequest, hop: Hop, listener: ClientTransactionListener): ClientTransaction {
+    if (request.method === 'INVITE') return this.invite(request, hop, listener);
     const branch = MAGIC_COOKIE + this.#token();
     const stamped = this.#withVia(request, hop, branch);
     const refuse = (cause: Error): ClientTransaction => {
@@ -150,6 +158,47 @@ class Stack implements SipStack, StackControls, TransportListener, ClientEnviron
     } catch (error) {
       return refuse(error instanceof Error ? error : transportError(messageOf(error)));
     }
+  }
+
+  invite(request: SipRequest, hop: Hop, listener: ClientTransactionListener): InviteTransaction {
+    const branch = MAGIC_COOKIE + this.#token();
+    const stamped = this.#withVia(request, hop, branch);
+    try {
+      if (this.#vias === undefined) throw transportError('the stack is not running');
+      if (this.#invites.clientCount >= this.#maxTransactions)
+        throw new PpgError('PPG_E_OVERLOAD', 'too many open client transactions');
+      checkCSeq(request);
+      return this.#invites.begin(stamped, branch, hop, listener);
+    } catch (error) {
+      const cause = error instanceof Error ? error : transportError(messageOf(error));
+      queueMicrotask(() => this.#guarded(() => listener.onFailure('transport', cause)));
+      return { id: branch, request: stamped, sent: false, cancel: () => undefined };
+    }
+  }
+
+  #inviteHost(): InviteLayerHost {
+    return {
+      timers: this.timers,
+      values: this.values,
+      transmit: (octets, hop, sender) => this.#transports.send(octets, hop, sender),
+      reply: (origin, port, octets, sender) => this.reply(origin, port, octets, sender),
+      sendCancel: (request, branch, hop) => this.#sendCancel(request, branch, hop),
+      handOver: (transaction) => this.#handOver(transaction),
+      newId: () => this.#newId(),
+      newTag: this.#token,
+      countRetransmission: () => this.countRetransmission(),
+      onUserError: (error) => this.onUserError(error),
+    };
+  }
+
+  /** The answer to a CANCEL says nothing that the INVITE's own final response does not say better. */
+  #sendCancel(request: SipRequest, branch: string, hop: Hop): void {
+    const nobody = { onResponse: () => undefined, onFailure: () => undefined };
+    this.#guarded(() => {
+      const transaction = new NonInviteClient(this, clientKey(branch, 'CANCEL'), hop, writeSip(request), nobody);
+      this.#clients.add(transaction);
+      transaction.begin();
+    });
   }
 
   sendStateless(message: SipRequest | SipResponse, hop: Hop): void {
@@ -210,7 +259,8 @@ class Stack implements SipStack, StackControls, TransportListener, ClientEnviron
   #onResponse(response: SipResponse, raw: Buffer, flow: Flow): void {
     const via = topViaOf(response.headers);
     const { method } = parseCSeq(response.headers.get('CSeq') ?? '');
-    const transaction = this.#clients.find(clientKey(branchOf(via) ?? '', method));
+    const key = clientKey(branchOf(via) ?? '', method);
+    const transaction = method === 'INVITE' ? this.#invites.findClient(key) : this.#clients.find(key);
     // A response to nothing is a late or a forged one; a proxy without transactions would pass it on, a stack drops it.
     if (transaction === undefined || this.#vias?.isOwn(via) !== true) return;
     transaction.onResponse(response, flow, raw);
@@ -222,24 +272,31 @@ class Stack implements SipStack, StackControls, TransportListener, ClientEnviron
     const { via, port } = stampTopVia(request.headers, origin.flow);
     noteAlias(via, origin);
     const key = serverKey(request, via);
-    if (request.method === 'ACK') {
-      this.#handOver(new Unanswered(this.#newId(), request, raw, origin.flow));
+    const { method } = request;
+    if (method === 'ACK') {
+      this.#invites.onAck(request, raw, key, origin);
       return;
     }
-    const known = this.#servers.find(key);
+    const known = method === 'INVITE' ? this.#invites.findServer(key) : this.#servers.find(key);
     if (known !== undefined) {
       this.#counts.retransmissionsAbsorbed++;
       known.onRetransmission();
       return;
     }
-    if (this.#servers.full) {
+    if (method === 'INVITE' ? this.#invites.full : this.#servers.full) {
       const headers = [{ name: 'Retry-After', value: RETRY_AFTER }];
       this.reply(origin, port, writeSip(respondTo(request, 503, { headers })), undefined);
       return;
     }
+    if (method === 'INVITE') {
+      this.#invites.receive(request, raw, key, origin, port);
+      return;
+    }
     const machine = new NonInviteServer(this, key, origin, port);
     this.#servers.add(machine);
-    this.#handOver(new Answerable(this.#newId(), request, raw, origin.flow, machine, this.#log));
+    const transaction = new Answerable(this.#newId(), request, raw, origin.flow, machine, this.#log);
+    if (method === 'CANCEL') this.#invites.onCancel(transaction, via);
+    else this.#handOver(transaction);
   }
 
   #newId(): string {

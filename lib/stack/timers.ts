@@ -12,7 +12,24 @@ export interface TimerValues {
 
 export const DEFAULT_TIMERS: TimerValues = { t1: 500, t2: 4000, t4: 5000 };
 
-export type TimerName = 'e' | 'f' | 'j' | 'k' | 'abandon';
+export type TimerName =
+  // non-INVITE
+  | 'e'
+  | 'f'
+  | 'j'
+  | 'k'
+  | 'abandon'
+  // INVITE; l and m of RFC 6026
+  | 'a'
+  | 'b'
+  | 'd'
+  | 'g'
+  | 'h'
+  | 'i'
+  | 'l'
+  | 'm'
+  | 'trying'
+  | 'cancelled';
 
 /** What a timer tells when it fires. */
 export interface TimerOwner {

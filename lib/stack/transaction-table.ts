@@ -18,10 +18,13 @@ export function serverKey(request: SipRequest, via: Via): string {
   return key2543(request, via, method, branch);
 }
 
-/** The To tag of the request counts here, as section 17.2.3 has it for all but ACK. */
+/**
+ * The To tag of the request counts here, as section 17.2.3 has it for all but ACK: an ACK has the tag of the response, so
+ * that INVITE and ACK are told apart from others without it.
+ */
 function key2543({ uri, headers }: SipRequest, via: Via, method: string, branch: string | undefined): string {
   const from = tagOf(headers.get('From') ?? '') ?? '';
-  const to = tagOf(headers.get('To') ?? '') ?? '';
+  const to = method === 'INVITE' ? '' : (tagOf(headers.get('To') ?? '') ?? '');
   const number = Number.parseInt(headers.get('CSeq') ?? '', 10);
   const sentBy = `${via.host.toLowerCase()}:${via.port ?? DEFAULT_SIP_PORT}`;
   return JSON.stringify([uri, to, from, headers.get('Call-ID'), number, method, sentBy, branch]);

@@ -48,10 +48,17 @@ export interface ServerTransaction {
   respond(response: SipResponse): void;
   /** Called once when the transaction has ended and forgotten the request. */
   onTerminated(listener: () => void): void;
+  /** INVITE only: the tag for the To of every response that its user gives no other. */
+  readonly toTag?: string;
+  /**
+   * INVITE only: called when a CANCEL has come (RFC 3261 section 9.2). The listener sees to a final response; where
+   * nobody listens the stack answers 487.
+   */
+  onCancel?(listener: (cancel: SipRequest) => void): void;
 }
 
 export type TransactionFailure =
-  /** Timer F: no final response within 64*T1 (RFC 3261 section 17.1.2.2). */
+  /** Timer F: no final response within 64*T1 (RFC 3261 section 17.1.2.2); timer B for INVITE. */
   | 'timeout'
   /** The transport could not send it (RFC 3261 section 17.1.4): refused, unreachable, name not found. */
   | 'transport';
@@ -72,6 +79,16 @@ export interface ClientTransaction {
   readonly sent?: boolean;
 }
 
+/** An INVITE that was sent (RFC 3261 section 17.1.1). */
+export interface InviteTransaction extends ClientTransaction {
+  /**
+   * Cancels it (RFC 3261 section 9.1): CANCEL leaves once a provisional response has come. The final response, 487 or
+   * a 2xx that crossed it, still comes; without one within 64*T1 the transaction fails with `timeout`. `reason` is the
+   * value of a Reason header (RFC 3326).
+   */
+  cancel(reason?: string): void;
+}
+
 /** One SIP stack: transports and transactions. */
 export interface SipStack {
   /** Binds every listen point; rejects with PPG_E_SIP_TRANSPORT. */
@@ -87,6 +104,11 @@ export interface SipStack {
    * A request with a body and no Content-Length gets one. Never throws; failures come to the listener.
    */
   request(request: SipRequest, hop: Hop, listener: ClientTransactionListener): ClientTransaction;
+  /**
+   * As `request`, for INVITE: the listener hears every 2xx, repeated ones and those of other branches of a fork, for 64*T1
+   * after the first; their ACKs are his to send (`sendStateless`). A refusal gets its ACK here.
+   */
+  invite(request: SipRequest, hop: Hop, listener: ClientTransactionListener): InviteTransaction;
   /** Sends an ACK or a response outside any transaction. */
   sendStateless(message: SipRequest | SipResponse, hop: Hop): void;
   readonly counters: Readonly<StackCounters>;

@@ -7,6 +7,7 @@ import type {
   ClientTransactionListener,
   Flow,
   Hop,
+  InviteTransaction,
   ListenPoint,
   ServerTransaction,
   SipStack,
@@ -70,6 +71,10 @@ export class FakeStack implements SipStack {
     this.sent.push(transaction);
     this.onSent?.(transaction);
     return transaction;
+  }
+
+  invite(request: SipRequest, hop: Hop, listener: ClientTransactionListener): InviteTransaction {
+    return Object.assign(this.request(request, hop, listener), { cancel: () => undefined });
   }
 
   sendStateless(): void {}

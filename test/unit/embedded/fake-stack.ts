@@ -6,6 +6,7 @@ import type {
   ClientTransactionListener,
   Flow,
   Hop,
+  InviteTransaction,
   ListenPoint,
   ServerTransaction,
   SipStack,
@@ -63,6 +64,10 @@ export class FakeStack implements SipStack {
       fail: (failure) => listener.onFailure(failure, new Error(failure)),
     });
     return { id: String(this.sent.length), request };
+  }
+
+  invite(request: SipRequest, hop: Hop, listener: ClientTransactionListener): InviteTransaction {
+    return { ...this.request(request, hop, listener), cancel: () => undefined };
   }
 
   sendStateless(): void {}

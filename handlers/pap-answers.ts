@@ -1,6 +1,7 @@
 import { PpgError } from '../lib/base/errors.ts';
 import { identify, type PapDocument } from '../lib/codec/pap/document.ts';
-import type { CancelMessage, CapabilityQuery, ProgressNote, PushMessage } from '../lib/codec/pap/messages.ts';
+import { isIdentifier } from '../lib/codec/pap/identifier.ts';
+import type { ProgressNote, PushMessage } from '../lib/codec/pap/messages.ts';
 import { commonVersion, DEFAULT_VERSION, isSupportedVersion } from '../lib/codec/pap/version.ts';
 import {
   writeBadMessageResponse,
@@ -56,19 +57,14 @@ export const pushAnswer = (
     desc,
   });
 
+/** Stages of progress-note, in order; docs/pap.md says what each means. */
+export const PROGRESS_STAGES = ['received', 'accepted'] as const;
+
 /** Progress is told within the push-response and never later (WAP-247 section 9.3). */
 export const progressNotes = (receivedAt: number, decidedAt: number, { desc }: Outcome): ProgressNote[] => [
-  { stage: 'received', note: 'The submission was received and is well-formed', time: receivedAt },
-  { stage: 'accepted', note: desc, time: decidedAt },
+  { stage: PROGRESS_STAGES[0], note: 'The submission was received and is well-formed', time: receivedAt },
+  { stage: PROGRESS_STAGES[1], note: desc, time: decidedAt },
 ];
-
-const unable = (): Outcome => ({ code: PAP.NOT_IMPLEMENTED, desc: describeCode(PAP.NOT_IMPLEMENTED) });
-
-export const cancelNotImplemented = ({ papVersion, pushId, addresses }: CancelMessage): string =>
-  writeCancelResponse({ papVersion, pushId, results: [{ ...unable(), addresses }] });
-
-export const capabilityQueryNotImplemented = ({ papVersion, queryId, address }: CapabilityQuery): string =>
-  writeCcqResponse({ papVersion, ...(queryId !== undefined && { queryId }), ...unable(), address });
 
 /**
  * The answer to what could not be read or carried out: the response that belongs to the message when it can be
@@ -87,6 +83,8 @@ export function refusalAnswer(
   if (document !== undefined && supported) {
     const papVersion = document.declared.version;
     const { message, pushId } = identify(document);
+    const asked = message === 'ccq-message' ? capabilityQueryOf(document) : undefined;
+    if (asked !== undefined) return writeCcqResponse({ papVersion, ...asked, ...outcome });
     if (pushId !== undefined) {
       if (message === 'push-message') return pushAnswer({ papVersion, pushId }, outcome, replyTime, sender);
       if (message === 'cancel-message') {
@@ -108,6 +106,16 @@ export function refusalAnswer(
     ...outcome,
     ...(octets !== undefined && { fragment: excerpt(octets) }),
   });
+}
+
+/** What a ccq-response must repeat, when the question has it. */
+function capabilityQueryOf({ root }: PapDocument): { readonly queryId?: string; readonly address: string } | undefined {
+  const [query] = root.children;
+  const [address, ...others] = query?.children ?? [];
+  const text = address?.attributes['address-value'];
+  if (address?.name !== 'address' || text === undefined || others.length > 0) return undefined;
+  const queryId = query?.attributes['query-id'];
+  return { address: text, ...(queryId !== undefined && isIdentifier(queryId) && { queryId }) };
 }
 
 /** The beginning of what was sent, as far as it can be shown. */

@@ -6,24 +6,17 @@ import { isXmlType, type MediaType, parseMediaType } from '../lib/codec/mime/con
 import { type MimePart, readMultipart } from '../lib/codec/mime/multipart.ts';
 import { decodedBody } from '../lib/codec/mime/transfer-encoding.ts';
 import { identify, PAP_LIMITS, type PapDocument, parsePapDocument } from '../lib/codec/pap/document.ts';
-import type { PushMessage, StatusQuery } from '../lib/codec/pap/messages.ts';
+import type { PushMessage } from '../lib/codec/pap/messages.ts';
 import { readPapDocument } from '../lib/codec/pap/read.ts';
 import { toSubmission } from '../lib/codec/pap/submission.ts';
-import { PAP_CONTENT_TYPE, writeStatusQueryResponse } from '../lib/codec/pap/write.ts';
-import type { PapService, StatusResult } from '../lib/model/pap-service.ts';
-import { describeCode, PAP } from '../lib/model/result-codes.ts';
+import { PAP_CONTENT_TYPE } from '../lib/codec/pap/write.ts';
+import type { PapService } from '../lib/model/pap-service.ts';
+import { PAP } from '../lib/model/result-codes.ts';
 import type { AuthResult, PiAccount, PiAuthenticator } from '../lib/security/pi-auth.ts';
 import { UrlGuard } from '../lib/security/ssrf.ts';
-import {
-  cancelNotImplemented,
-  capabilityQueryNotImplemented,
-  outcomeOf,
-  progressNotes,
-  pushAnswer,
-  refusalAnswer,
-  type Sender,
-} from './pap-answers.ts';
+import { outcomeOf, progressNotes, pushAnswer, refusalAnswer, type Sender } from './pap-answers.ts';
 import { HttpRefusal, type PapRequest, readBody } from './pap-body.ts';
+import { type Asking, cancelResponse, capabilitiesResponse, type Entity, statusResponse } from './pap-operations.ts';
 
 export interface PapDependencies {
   readonly auth: PiAuthenticator;
@@ -51,7 +44,7 @@ export type PapHttpHandler = (request: PapRequest, response: ServerResponse, nex
 
 const DEFAULT_MAX_BODY = 10 * 1024 * 1024 + PAP_LIMITS.bytes;
 const DEFAULT_BODY_TIMEOUT = 30_000;
-const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="PAP", charset="UTF-8"' };
+const BASIC = ['Basic realm="PAP", charset="UTF-8"'];
 
 /**
  * The PAP endpoint as `app.use('/pap', papRouter(...))` wants it: it answers at the path it is mounted on and leaves
@@ -97,8 +90,9 @@ class PapEndpoint {
   async #serve(request: PapRequest, response: ServerResponse, receivedAt: number): Promise<void> {
     if (request.method !== 'POST') throw new HttpRefusal(405, 'PAP is POST only', { Allow: 'POST' });
     const source = request.ip ?? request.socket.remoteAddress ?? '';
-    const checked = this.#o.auth.check(request.headers.authorization, source, request.socket);
-    const account = admitted(checked instanceof Promise ? await checked : checked);
+    const { auth } = this.#o;
+    const checked = auth.check(request.headers.authorization, source, request.socket, request);
+    const account = admitted(checked instanceof Promise ? await checked : checked, auth.challenges ?? BASIC);
     const media = acceptable(
       parseMediaType(request.headers['content-type'] ?? ''),
       request.headers['content-encoding'],
@@ -114,11 +108,17 @@ class PapEndpoint {
     }
     const answer = await this.#answer(body, media, account, receivedAt);
     if (typeof answer === 'string') send(response, status, answer);
+    else if ('type' in answer) send(response, status, answer.body, { 'Content-Type': answer.type });
     else send(response, answer.status, answer.xml, retryAfter(answer.retryAfter));
   }
 
   /** Reads the message, has it carried out and writes the answer; never rejects. */
-  async #answer(body: Buffer, media: MediaType, account: PiAccount, receivedAt: number): Promise<string | Later> {
+  async #answer(
+    body: Buffer,
+    media: MediaType,
+    account: PiAccount,
+    receivedAt: number,
+  ): Promise<string | Entity | Later> {
     let document: PapDocument | undefined;
     try {
       const entities = media.type.startsWith('multipart/') ? ordered(readMultipart(body, media).parts, media) : [];
@@ -130,11 +130,11 @@ class PapEndpoint {
         case 'push-message':
           return await this.#push(message, others, account, receivedAt);
         case 'statusquery-message':
-          return await this.#status(message, account);
+          return await statusResponse(message, this.#asking(account), this.#o.engine);
         case 'cancel-message':
-          return cancelNotImplemented(message);
+          return await cancelResponse(message, this.#asking(account), this.#o.engine);
         case 'ccq-message':
-          return capabilityQueryNotImplemented(message);
+          return await capabilitiesResponse(message, this.#asking(account), this.#o.engine);
         default:
           throw new PpgError('PPG_E_PAP_DOCUMENT', `a gateway takes no ${message.message}`);
       }
@@ -152,11 +152,7 @@ class PapEndpoint {
     account: PiAccount,
     receivedAt: number,
   ): Promise<string> {
-    const submission = toSubmission(message, entities, {
-      initiator: account.name,
-      domain: this.#o.domain,
-      rawAddresses: account.rawAddresses ?? true,
-    });
+    const submission = toSubmission(message, entities, this.#asking(account));
     if (submission.notifyUrl !== undefined) this.#guard.checkUrl(submission.notifyUrl);
     const outcome = await this.#o.engine.submit(submission);
     const now = this.#o.clock.now();
@@ -165,11 +161,8 @@ class PapEndpoint {
     return pushAnswer(message, outcome, now, this.#sender, notes);
   }
 
-  async #status({ papVersion, pushId, addresses }: StatusQuery, account: PiAccount): Promise<string> {
-    const answer = await this.#o.engine.status(account.name, pushId, addresses);
-    const code = PAP.PUSH_ID_NOT_FOUND;
-    const unknown: StatusResult = { addresses: [], state: 'unknown', code, desc: describeCode(code) };
-    return writeStatusQueryResponse({ papVersion, pushId, results: answer?.results ?? [unknown] });
+  #asking({ name, rawAddresses = true }: PiAccount): Asking {
+    return { initiator: name, domain: this.#o.domain, rawAddresses };
   }
 
   /** One line for the operator: who, which push, why. Never content, never credentials. */
@@ -223,13 +216,15 @@ function closing(request: PapRequest): Record<string, string> {
   return small ? {} : { Connection: 'close' };
 }
 
-function admitted(result: AuthResult): PiAccount {
+function admitted(result: AuthResult, challenges: readonly string[]): PiAccount {
   if (result.ok) return result.account;
   switch (result.reason) {
     case 'missing':
     case 'malformed':
     case 'wrong':
-      throw new HttpRefusal(401, 'credentials of a Push Initiator are needed', CHALLENGE);
+      throw new HttpRefusal(401, 'credentials of a Push Initiator are needed', {
+        'WWW-Authenticate': [...challenges],
+      });
     case 'limited':
       throw new HttpRefusal(429, 'too many failed log-ins', retryAfter(result.retryAfter));
     case 'busy':

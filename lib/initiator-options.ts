@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { DEFAULT_ALGORITHMS, type TokenOptions } from './security/bearer-token.ts';
+import type { CertificateRule } from './security/client-certificate.ts';
 import type { AllowRules } from './security/policy.ts';
 
 /** A Push Initiator's account, with every default filled in. */
@@ -6,6 +8,8 @@ export interface InitiatorOptions {
   readonly name: string;
   /** `scrypt$N$r$p$salt$hash`, as `drachtio-ppg hash` prints it. Without one the account has no password to log in with. */
   readonly passwordHash?: string | undefined;
+  /** The client certificate that logs the account in over TLS. */
+  readonly certificate?: CertificateRule | undefined;
   /** HTTP status of PAP answers: 202 as WAP-247 says (the default), or 200 for clients that insist. */
   readonly replyStatus: 200 | 202;
   /** Refuse what the PAP DTD does not allow instead of reading it with good will. Default false. */
@@ -49,8 +53,46 @@ const allow: z.ZodType<AllowRules> = z.strictObject({
 export const initiatorSchema: z.ZodType<InitiatorOptions> = z.strictObject({
   name: z.string().min(1).max(255),
   passwordHash: z.string().startsWith('scrypt$', 'must be a scrypt hash; drachtio-ppg hash makes one').optional(),
+  certificate: z
+    .strictObject({
+      fingerprint: z
+        .string()
+        .regex(/^([0-9a-f]{2}:?){32}$/i, 'must be a SHA-256 fingerprint in hex')
+        .optional(),
+      subject: z.string().min(1).max(255).optional(),
+      san: z
+        .string()
+        .regex(/^[A-Za-z ]+:.+$/, 'must be as DNS:pi.example.com')
+        .max(1024)
+        .optional(),
+    })
+    .optional(),
   replyStatus: z.union([z.literal(200), z.literal(202)]).default(202),
   strict: z.boolean().default(false),
   rawAddresses: z.boolean().default(true),
   allow: allow.optional(),
+});
+
+/** Ways to log in that are not an account's own. */
+export interface AuthOptions {
+  /** Default: bearer tokens do not count. */
+  readonly token?: TokenOptions | undefined;
+}
+
+export const authSchema: z.ZodType<AuthOptions> = z.strictObject({
+  token: z
+    .strictObject({
+      issuer: z.string().min(1),
+      audience: z.string().min(1),
+      jwksUrl: z.string().optional(),
+      keys: z.object({ keys: z.array(z.looseObject({})) }).optional(),
+      claim: z.string().min(1).default('sub'),
+      algorithms: z
+        .array(z.string().regex(/^(?!none$).+$/, 'must not be none'))
+        .min(1)
+        .default([...DEFAULT_ALGORITHMS]),
+      clockTolerance: z.number().min(0).max(3600).default(30),
+    })
+    .refine(({ jwksUrl, keys }) => (jwksUrl === undefined) !== (keys === undefined), 'needs jwksUrl or keys, not both')
+    .optional(),
 });

@@ -2,7 +2,14 @@ import { z } from 'zod';
 import { PpgError } from './base/errors.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from './engine/limits.ts';
 import { DEFAULT_NOTIFY, type NotifyPolicy } from './engine/notifier.ts';
-import { type InitiatorConfiguration, type InitiatorOptions, initiatorSchema } from './initiator-options.ts';
+import {
+  type AuthOptions,
+  authSchema,
+  type InitiatorConfiguration,
+  type InitiatorOptions,
+  initiatorSchema,
+} from './initiator-options.ts';
+import type { TokenOptions } from './security/bearer-token.ts';
 import type { SipCredentials } from './sip/digest-client.ts';
 import type { ListenPoint } from './stack/types.ts';
 
@@ -61,10 +68,17 @@ export interface CheckedConfiguration {
   readonly store: string;
   /** Nobody may submit by default. */
   readonly initiators: readonly InitiatorOptions[];
+  /** Ways to log in besides the accounts' passwords and certificates. */
+  readonly auth: AuthOptions;
   readonly sip: SipOptions;
   readonly limits: LimitOptions;
   readonly retry: RetryPolicy;
   readonly notify: NotifyOptions;
+}
+
+export interface AuthConfiguration {
+  /** `claim`, `algorithms` and `clockTolerance` have defaults. */
+  readonly token?: (Pick<TokenOptions, 'issuer' | 'audience'> & Partial<TokenOptions>) | undefined;
 }
 
 type Defaulted<T> = T extends readonly (infer Item)[]
@@ -74,9 +88,10 @@ type Defaulted<T> = T extends readonly (infer Item)[]
     : T;
 
 /** What is given to createPpg: everything has a default but `domain`, and an account's name and password hash. */
-export type PpgConfiguration = Defaulted<Omit<CheckedConfiguration, 'domain' | 'initiators' | 'sip'>> & {
+export type PpgConfiguration = Defaulted<Omit<CheckedConfiguration, 'domain' | 'initiators' | 'auth' | 'sip'>> & {
   readonly domain: string;
   readonly initiators?: readonly InitiatorConfiguration[] | undefined;
+  readonly auth?: AuthConfiguration | undefined;
   readonly sip?:
     | (Defaulted<Omit<SipOptions, 'direct' | 'credentials'>> & {
         readonly direct?: false | DirectLegOptions | undefined;
@@ -101,6 +116,7 @@ const schema = z.strictObject({
     .regex(/^(memory|sqlite:.+)$/s, 'must be "memory" or "sqlite:FILE"')
     .default('sqlite:./ppg.db'),
   initiators: z.array(initiatorSchema).default([]),
+  auth: authSchema.prefault({}),
   sip: z
     .strictObject({
       nextHop: sipUri.optional(),

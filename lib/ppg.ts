@@ -17,6 +17,7 @@ import type { EngineEvents } from './model/engine-events.ts';
 import { middlewareOf, mountOn } from './mount.ts';
 import { type CheckedConfiguration, checkInitiators, checkOptions, type PpgConfiguration } from './options.ts';
 import { type PushRequest, submissionOf } from './push-request.ts';
+import type { AuthenticateHook } from './security/authenticator.ts';
 import type { SipHandler } from './sip/leg.ts';
 import { ownAddress } from './sip/own-address.ts';
 import { createRegistrations } from './sip/registrations.ts';
@@ -39,6 +40,12 @@ export interface PpgOptions extends Omit<PpgConfiguration, 'store'> {
   /** Any pino-shaped logger; default silent. */
   readonly log?: Logger | undefined;
   readonly clock?: Clock | undefined;
+  /**
+   * A check of your own of who submits, asked before the gateway's: the name of an account of `initiators`, or an
+   * account that only you know; undefined leaves it to the others. What it throws refuses the request with 503; it has
+   * ten seconds.
+   */
+  readonly authenticate?: AuthenticateHook | undefined;
 }
 
 /** A running gateway. */
@@ -83,9 +90,9 @@ export interface Ppg {
  * Makes a gateway; nothing is opened before start(). Two gateways in one process know nothing of each other.
  * Throws PPG_E_OPTIONS with one line for each option that cannot be used.
  */
-export function createPpg({ srf, outbound, log = silentLogger, clock = systemClock, store, ...rest }: PpgOptions): Ppg {
-  const given = typeof store === 'object' ? undefined : store;
-  const options = checkOptions({ ...rest, store: given });
+export function createPpg(given: PpgOptions): Ppg {
+  const { srf, outbound, log = silentLogger, clock = systemClock, store, authenticate, ...rest } = given;
+  const options = checkOptions({ ...rest, store: typeof store === 'object' ? undefined : store });
   const { domain, limits, sip } = options;
   const identity = options.identity ?? `sip:push@${domain}`;
   const keep = typeof store === 'object' ? store : openStore(options, log);
@@ -108,6 +115,8 @@ export function createPpg({ srf, outbound, log = silentLogger, clock = systemClo
   });
   const post = createNotificationPost({ ...options.notify, log, identity });
   const tenancy = createTenancy({
+    auth: options.auth,
+    authenticate,
     initiators: options.initiators,
     backlog: limits.backlog,
     store: keep,

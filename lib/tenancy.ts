@@ -2,16 +2,18 @@ import type { Clock } from './base/clock.ts';
 import { messageOf } from './base/errors.ts';
 import type { Events } from './base/events.ts';
 import type { Logger } from './base/log.ts';
-import type { InitiatorOptions } from './initiator-options.ts';
+import type { AuthOptions, InitiatorOptions } from './initiator-options.ts';
 import type { EngineEvents } from './model/engine-events.ts';
 import type { Submission } from './model/push.ts';
 import { Admission } from './security/admission.ts';
+import { type AuthenticateHook, Authenticator } from './security/authenticator.ts';
 import { type OpenCounts, OpenLedger } from './security/ledger.ts';
-import { PiAuth } from './security/pi-auth.ts';
 import type { Store } from './store/store.ts';
 
 export interface TenancyOptions {
   readonly initiators: readonly InitiatorOptions[];
+  readonly auth: AuthOptions;
+  readonly authenticate: AuthenticateHook | undefined;
   /** `limits.backlog`. */
   readonly backlog: number;
   readonly store: Pick<Store, 'counts' | 'operator'>;
@@ -22,7 +24,7 @@ export interface TenancyOptions {
 
 /** Who may submit, and what each of them may do; everything about accounts that can change while the gateway runs. */
 export interface Tenancy {
-  readonly auth: PiAuth;
+  readonly auth: Authenticator;
   /** See EngineOptions.admit. */
   admit(submission: Submission): (() => void) | Promise<() => void>;
   /** Counts what the store holds; once it is open, before anything is delivered. Never rejects. */
@@ -31,7 +33,8 @@ export interface Tenancy {
   setInitiators(initiators: readonly InitiatorOptions[]): void;
 }
 
-export function createTenancy({ initiators, backlog, store, events, clock, log }: TenancyOptions): Tenancy {
+export function createTenancy(options: TenancyOptions): Tenancy {
+  const { initiators, backlog, store, events, clock, log } = options;
   const ledger = new OpenLedger(events);
   let quotas = hasQuotas(initiators);
   const recount = async (): Promise<OpenCounts> => {
@@ -46,7 +49,8 @@ export function createTenancy({ initiators, backlog, store, events, clock, log }
       log.warn({ cause: messageOf(error) }, 'the store could not be counted; limits on what waits start from nothing');
     }
   };
-  const auth = new PiAuth({ accounts: initiators, clock });
+  const { authenticate } = options;
+  const auth = new Authenticator({ accounts: initiators, token: options.auth.token, authenticate, clock, log });
   const admission = new Admission({ accounts: initiators, ledger, backlog, recount, clock, log });
   return {
     auth,

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { PpgError } from '../base/errors.ts';
@@ -31,9 +32,17 @@ export type AuthResult =
 export interface PiAuthenticator {
   /**
    * `authorization`: the header as it came. `source`: address of the peer. `connection`: an object that lives as long
-   * as the connection; credentials that were verified on it need not be digested again. Never throws, never rejects.
+   * as the connection; credentials that were verified on it need not be digested again. `request`: for an
+   * integrator's own check. Never throws, never rejects.
    */
-  check(authorization: string | undefined, source: string, connection?: object): AuthResult | Promise<AuthResult>;
+  check(
+    authorization: string | undefined,
+    source: string,
+    connection?: object,
+    request?: IncomingMessage,
+  ): AuthResult | Promise<AuthResult>;
+  /** Values of WWW-Authenticate; default Basic. */
+  readonly challenges?: readonly string[];
 }
 
 export interface PiAuthOptions {

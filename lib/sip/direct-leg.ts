@@ -1,11 +1,14 @@
+import { isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { type ErrorCode, messageOf, PpgError } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../codec/sip/host.ts';
 import { canonicalName, SipHeaders, type SipRequest, type SipResponse } from '../codec/sip/message.ts';
+import type { DnsLike } from '../stack/dns.ts';
+import { Locator, type Target } from '../stack/locator.ts';
 import { reachableHost } from '../stack/sent-by.ts';
 import { tokenMaker } from '../stack/tokens.ts';
-import type { Hop, Protocol, SipStack } from '../stack/types.ts';
+import type { Hop, ListenPoint, Protocol, SipStack } from '../stack/types.ts';
 import { hopsFor, requestUri, targetOf } from './direct-hop.ts';
 import { receive } from './direct-inbound.ts';
 import type { LegAbilities, OutboundRequest, SipAnswer, SipHandler, SipLeg } from './leg.ts';
@@ -19,6 +22,10 @@ export interface DirectLegOptions {
   readonly domain?: string;
   /** Host, or host and port, to name to peers instead of what is bound; as text `host` or `host:port`. */
   readonly advertise?: HostPort | string;
+  /** Finds the servers of domains (RFC 3263); default the system's. */
+  readonly dns?: DnsLike | undefined;
+  /** Draws among servers by their weight; default Math.random. */
+  readonly random?: (() => number) | undefined;
 }
 
 const MAX_REQUEST = 16 * 1024 * 1024;
@@ -46,15 +53,19 @@ class DirectLeg implements SipLeg {
   readonly #advertise: HostPort | undefined;
   readonly #log: Logger;
   readonly #readyListeners: (() => void)[] = [];
+  readonly #locator: Locator;
   #handler: SipHandler | undefined;
-  #protocols: ReadonlySet<Protocol> = new Set();
+  /** Transports to send by, best first. TCP and TLS need no port of their own. */
+  #protocols: readonly Protocol[] = ['tcp', 'tls'];
+  #family: 0 | 4 | 6 = 0;
   #ready = false;
 
-  constructor({ stack, clock, log = silentLogger, domain, advertise }: DirectLegOptions) {
+  constructor({ stack, clock, log = silentLogger, domain, advertise, dns, random }: DirectLegOptions) {
     this.#stack = stack;
     this.#domain = domain;
     this.#advertise = typeof advertise === 'string' ? parseHostPort(advertise) : advertise;
     this.#log = log;
+    this.#locator = new Locator({ clock, protocols: () => this.#protocols, family: () => this.#family, dns, random });
     const toTag = tokenMaker();
     stack.onRequest((transaction) => receive(transaction, this.#handler, toTag(), clock, log));
   }
@@ -73,7 +84,9 @@ class DirectLeg implements SipLeg {
 
   async start(): Promise<void> {
     if (this.#stack.listening.length === 0) await this.#stack.start();
-    this.#protocols = new Set(this.#stack.listening.map(({ protocol }) => protocol));
+    const { listening } = this.#stack;
+    this.#protocols = listening.some(({ protocol }) => protocol === 'udp') ? ['udp', 'tcp', 'tls'] : ['tcp', 'tls'];
+    this.#family = familyOf(listening);
     this.#ready = true;
     for (const listener of this.#readyListeners) listener();
   }
@@ -94,19 +107,45 @@ class DirectLeg implements SipLeg {
   async request(request: OutboundRequest): Promise<SipAnswer> {
     if (!this.#ready) return notSent('PPG_E_LEG_DOWN', 'the direct leg is not started');
     try {
-      const hops = hopsFor(targetOf(request), sizeOf(request), this.#protocols);
-      const message = this.#messageOf(request);
-      let answer = notSent('PPG_E_LEG_CANNOT', 'the request is too large for its transport');
-      for (const hop of hops) {
-        answer = await this.#exchange(message, hop);
-        // RFC 3261 section 18.1.1: where TCP is refused, the request is tried over UDP.
-        if (answer.kind !== 'not-sent') return answer;
-        this.#log.debug({ hop, cause: answer.cause }, 'a request could not be sent');
-      }
-      return answer;
+      const target = targetOf(request);
+      const found = await this.#find(target);
+      if (found instanceof Error) return notSent('PPG_E_LEG_DOWN', found.message);
+      const hops = hopsFor(found, target, sizeOf(request), this.#protocols.includes('udp'));
+      if (hops.length === 0) return notSent('PPG_E_LEG_CANNOT', 'the request is too large for its transport');
+      return await this.#tryEach(this.#messageOf(request), hops);
     } catch (error) {
       return notSent(error instanceof PpgError ? permanent(error.code) : 'PPG_E_LEG_CANNOT', messageOf(error));
     }
+  }
+
+  async #find(target: Target): Promise<readonly Hop[] | Error> {
+    try {
+      return await this.#locator.locate(target);
+    } catch (error) {
+      return error instanceof Error ? error : new Error(messageOf(error));
+    }
+  }
+
+  /**
+   * Tries one hop after the other until one answers (RFC 3263 section 4.3): the next comes when the request could not
+   * leave, and at another address when a server says 503. What may have arrived is not sent again: that is for the
+   * caller, who knows how to tell the device that it is the same.
+   */
+  async #tryEach(message: SipRequest, hops: readonly Hop[]): Promise<SipAnswer> {
+    let answer: SipAnswer | undefined;
+    let unavailable: Hop | undefined;
+    for (const hop of hops) {
+      if (unavailable !== undefined && isSamePlace(unavailable, hop)) continue;
+      const next = await this.#exchange(message, hop);
+      if (next.kind === 'not-sent' && next.code === 'PPG_E_SIP_HEADER') return next;
+      if (isFailure(next)) this.#locator.failed(hop);
+      else this.#locator.answered(hop);
+      if (answer === undefined || next.kind !== 'not-sent') answer = next;
+      if (next.kind === 'not-sent') this.#log.debug({ hop, cause: next.cause }, 'a request could not be sent');
+      else if (next.kind === 'response' && next.status === 503) unavailable = hop;
+      else return next;
+    }
+    return answer ?? notSent('PPG_E_LEG_DOWN', 'there is nowhere to send the request');
   }
 
   #messageOf({ method, uri, headers, body = NO_BODY }: OutboundRequest): SipRequest {
@@ -130,6 +169,20 @@ class DirectLeg implements SipLeg {
       });
     });
   }
+}
+
+const isSamePlace = (a: Hop, b: Hop): boolean => a.host === b.host && a.port === b.port;
+
+/** RFC 3263 section 4.3: what makes another server of the domain the better one for a while. */
+function isFailure(answer: SipAnswer): boolean {
+  return answer.kind !== 'response' || answer.local || answer.status === 503;
+}
+
+/** The one family of addresses that is listened on, 0 for both. */
+function familyOf(points: readonly ListenPoint[]): 0 | 4 | 6 {
+  const six = points.some(({ host }) => isIPv6(host));
+  const four = points.some(({ host }) => !isIPv6(host));
+  return six === four ? 0 : six ? 6 : 4;
 }
 
 /** Octets of the whole request, at the most. */

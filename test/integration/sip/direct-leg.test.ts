@@ -129,7 +129,7 @@ describe('the direct leg sends', () => {
     await gone.close();
     assert.equal(await unsent({ nextHop: `sip:127.0.0.1:${gone.port};transport=tcp` }), 'PPG_E_LEG_DOWN');
     assert.equal(await unsent({ nextHop: 'sip:no-such-host.invalid' }), 'PPG_E_LEG_DOWN');
-    assert.equal(await unsent({ nextHop: 'sips:127.0.0.1' }), 'PPG_E_LEG_CANNOT');
+    assert.equal(await unsent({ nextHop: 'sips:127.0.0.1;transport=udp' }), 'PPG_E_LEG_CANNOT');
     assert.equal(await unsent({ nextHop: 'sip:127.0.0.1;transport=ws' }), 'PPG_E_LEG_CANNOT');
     assert.equal(await unsent({ nextHop: 'nonsense' }), 'PPG_E_LEG_CANNOT');
     assert.equal(await unsent({ nextHop: hop('udp'), body: Buffer.alloc(66_000) }), 'PPG_E_LEG_CANNOT');

@@ -31,6 +31,8 @@ export type Offer =
 /** A way to a device. */
 export interface Bearer {
   readonly name: string;
+  /** False: it never has proof from the device, so it cannot carry what must be confirmed. Default true. */
+  readonly confirms?: boolean;
   /** Says, without any I/O, whether it could carry this push to this target. */
   offers(push: Push, target: DeliveryTarget): Offer;
   /** Tries once. Never rejects; `leg` names what carried it. */

@@ -1,17 +1,25 @@
 import type { Clock } from '../base/clock.ts';
 import type { Events } from '../base/events.ts';
 import type { Logger } from '../base/log.ts';
+import type { Bearer } from '../bearer/bearer.ts';
 import { parseApplicationId } from '../model/application-id.ts';
+import { type ClientCapabilities, contradiction } from '../model/capabilities.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
 import type { Push, Submission } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
-import type { Acceptance, Store } from '../store/store.ts';
+import type { Acceptance, AcceptResult, Store } from '../store/store.ts';
+import { tellCancelled } from './cancel.ts';
 import type { EngineLimits } from './limits.ts';
+import type { Notifier } from './notifier.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { Subscribers } from './subscribers.ts';
 
 export interface AcceptorOptions {
   readonly store: Pick<Store, 'accept'>;
   readonly scheduler: Scheduler;
+  readonly notifier: Pick<Notifier, 'kick'>;
+  readonly subscribers: Subscribers;
+  readonly bearers: readonly Bearer[];
   readonly clock: Clock;
   readonly log: Logger;
   readonly events: Events<EngineEvents>;
@@ -26,6 +34,12 @@ export interface SubmitAnswer {
   readonly key?: string;
 }
 
+const REFUSALS: Record<(AcceptResult & { accepted: false })['reason'], number> = {
+  duplicate: PAP.DUPLICATE_PUSH_ID,
+  'not-found': PAP.PUSH_ID_NOT_FOUND,
+  'nothing-pending': PAP.CANCELLATION_NOT_POSSIBLE,
+};
+
 const answer = (code: number): SubmitAnswer => ({ code, desc: describeCode(code) });
 
 /**
@@ -35,6 +49,17 @@ const answer = (code: number): SubmitAnswer => ({ code, desc: describeCode(code)
  */
 export async function accept(submission: Submission, o: AcceptorOptions): Promise<SubmitAnswer> {
   const now = o.clock.now();
+  const { initiator, pushId } = submission;
+  const refuse = (code: number): SubmitAnswer => {
+    o.events.emit('refused', { initiator, pushId, at: now, code });
+    return answer(code);
+  };
+  if (submission.qos?.deliveryMethod === 'confirmed' && o.bearers.every(({ confirms }) => confirms === false)) {
+    return refuse(PAP.DELIVERY_METHOD_NOT_POSSIBLE);
+  }
+  if (submission.capabilities !== undefined && (await contradicted(submission.capabilities, submission, o))) {
+    return refuse(PAP.CAPABILITIES_MISMATCH);
+  }
   const push = pushOf(submission, o.newKey(), now, o.limits);
   const due = Math.max(now, submission.deliverAfter ?? now);
   const atOnce = due <= now && push.expiresAt > now;
@@ -50,15 +75,7 @@ export async function accept(submission: Submission, o: AcceptorOptions): Promis
   let started = 0;
   try {
     const result = await o.store.accept(acceptance);
-    if (!result.accepted) {
-      o.events.emit('refused', {
-        initiator: push.initiator,
-        pushId: push.pushId,
-        at: now,
-        code: PAP.DUPLICATE_PUSH_ID,
-      });
-      return answer(PAP.DUPLICATE_PUSH_ID);
-    }
+    if (!result.accepted) return refuse(REFUSALS[result.reason]);
     o.events.emit('accepted', {
       initiator: push.initiator,
       pushId: push.pushId,
@@ -69,12 +86,52 @@ export async function accept(submission: Submission, o: AcceptorOptions): Promis
     });
     for (const claim of result.claims) o.scheduler.run(claim);
     started = result.claims.length;
+    if (result.replaced !== undefined) tellReplaced(push, submission, result, o);
   } finally {
     if (lease !== undefined) o.scheduler.release(wanted - started);
   }
   if (lease === undefined) o.scheduler.dueAt(Math.min(due, push.expiresAt));
   else o.scheduler.dueAt(push.expiresAt);
   return { ...answer(PAP.ACCEPTED), key: push.key };
+}
+
+/** Whether the devices of any recipient are known not to be what the initiator takes them for. */
+async function contradicted(
+  capabilities: ClientCapabilities,
+  { recipients }: Submission,
+  { subscribers }: AcceptorOptions,
+): Promise<boolean> {
+  for (const address of recipients) {
+    const registration = await subscribers.find(address.aor);
+    if (contradiction(capabilities, registration, address) !== undefined) return true;
+  }
+  return false;
+}
+
+/** The old push's recipients are cancelled, and those of the new one that are left out have ended: both are told. */
+function tellReplaced(
+  push: Push,
+  { recipients }: Submission,
+  { replaced = [], leftOut = [] }: AcceptResult & { accepted: true },
+  { events, notifier }: AcceptorOptions,
+): void {
+  const { initiator, pushId, acceptedAt: at } = push;
+  const cause = `replaced by ${pushId}`;
+  tellCancelled(replaced, { initiator, pushId: push.replaces?.pushId ?? '', at, cause }, events);
+  for (const index of leftOut) {
+    events.emit('state', {
+      initiator,
+      pushId,
+      push: push.key,
+      index,
+      at,
+      address: recipients[index]?.text ?? '',
+      state: 'undeliverable',
+      code: PAP.CANCELLATION_NOT_POSSIBLE,
+      cause: 'nothing of the replaced push was left to cancel',
+    });
+  }
+  notifier.kick();
 }
 
 function pushOf(submission: Submission, key: string, now: number, limits: EngineLimits): Push {

@@ -4,6 +4,7 @@ import type { Events } from '../base/events.ts';
 import { stableToken } from '../base/ids.ts';
 import type { Logger } from '../base/log.ts';
 import type { Bearer, DeliveryTarget } from '../bearer/bearer.ts';
+import { contradiction } from '../model/capabilities.ts';
 import type { Claim, DeliveryResult, Outcome } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
@@ -82,6 +83,11 @@ export class Deliverer {
     const startedAt = clock.now();
     const found = subscribers.find(claim.address.aor);
     const registration = found instanceof Promise ? await found : found;
+    const { capabilities } = claim.pushData;
+    const wrong = capabilities && contradiction(capabilities, registration, claim.address);
+    if (wrong !== undefined) {
+      return this.#settle(claim, finalOutcome(claim, 'undeliverable', PAP.CAPABILITIES_MISMATCH), [], wrong);
+    }
     const way = route(claim.address, claim.pushData.applicationId, registration, claim.attempts);
     if (way.kind === 'targets') return this.#attempt(claim, way.targets, registration, startedAt);
     if (way.kind === 'refused') {
@@ -173,7 +179,7 @@ export class Deliverer {
             attempt: claim.attempt,
             callId,
             fromTag: callId.slice(0, 16),
-            confirmed: wantsProof(push),
+            confirmed: wantsProof(push) && bearer.confirms !== false,
             expiresAt: push.expiresAt,
           });
     const record = attemptRecord(
@@ -185,22 +191,30 @@ export class Deliverer {
     return { result, record };
   }
 
-  /** The first bearer that takes the push as it is, else the first that would transform it. */
+  /**
+   * The first bearer that takes the push as it is, else the first that would transform it. Where the initiator wants
+   * proof, one that can have it goes first; without any, `confirmed` ends with 3007 and `preferconfirmed` does without.
+   */
   #chooseBearer(claim: Claim, target: DeliveryTarget): { bearer?: Bearer; refusal: DeliveryResult } {
-    let refusal: DeliveryResult = {
-      kind: 'failed',
-      state: 'undeliverable',
-      code: PAP.TRANSFORMATION_FAILURE,
-      cause: 'no bearer',
-    };
-    let transforming: Bearer | undefined;
+    let refusal = NO_BEARER;
+    const found: { bearer: Bearer; rank: number }[] = [];
+    const method = claim.pushData.qos?.deliveryMethod;
     for (const bearer of this.#o.bearers) {
       const offer = bearer.offers(claim.pushData, target);
-      if (offer.offer === 'yes') return { bearer, refusal };
-      if (offer.offer === 'transform') transforming ??= bearer;
-      else refusal = { kind: 'failed', state: 'undeliverable', code: offer.code, cause: offer.cause };
+      if (offer.offer === 'no') {
+        refusal = { ...NO_BEARER, code: offer.code, cause: offer.cause };
+        continue;
+      }
+      const unproven = bearer.confirms === false && wantsProof(claim.pushData);
+      if (unproven && method === 'confirmed') {
+        refusal = { ...NO_BEARER, code: PAP.DELIVERY_METHOD_NOT_POSSIBLE, cause: `${bearer.name} confirms nothing` };
+        continue;
+      }
+      if (!unproven && offer.offer === 'yes') return { bearer, refusal };
+      found.push({ bearer, rank: (unproven ? 2 : 0) + (offer.offer === 'yes' ? 0 : 1) });
     }
-    return transforming === undefined ? { refusal } : { bearer: transforming, refusal };
+    const [best] = found.sort((a, b) => a.rank - b.rank);
+    return best === undefined ? { refusal } : { bearer: best.bearer, refusal };
   }
 
   async #settle(
@@ -262,6 +276,15 @@ export class Deliverer {
     return result.next;
   }
 }
+
+type Refusal = Extract<DeliveryResult, { kind: 'failed' }>;
+
+const NO_BEARER: Refusal = {
+  kind: 'failed',
+  state: 'undeliverable',
+  code: PAP.TRANSFORMATION_FAILURE,
+  cause: 'no bearer',
+};
 
 const of = (
   claim: Claim,

@@ -45,6 +45,8 @@ export interface EngineOptions {
    * that is called once the submission is stored or has failed. Default: everything is let in.
    */
   readonly admit?: (submission: Submission) => (() => void) | Promise<() => void>;
+  /** Throws PPG_E_FORBIDDEN when an initiator may not ask about a user. Default: everybody may. */
+  readonly mayAsk?: (initiator: string, address: RecipientAddress) => void;
 }
 
 /** How long a stop waits for what is under way, milliseconds. */
@@ -179,7 +181,13 @@ export class Engine implements PapService {
     return cancelAnswer(cancelled);
   }
 
-  async capabilities(address: RecipientAddress, applicationId?: string): Promise<ClientCapabilities | undefined> {
+  /** See PapService.capabilities. */
+  async capabilities(
+    initiator: string,
+    address: RecipientAddress,
+    applicationId?: string,
+  ): Promise<ClientCapabilities | undefined> {
+    this.#o.mayAsk?.(initiator, address);
     return capabilitiesOf(await this.#o.subscribers.find(address.aor), address, applicationId);
   }
 

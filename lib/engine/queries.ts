@@ -1,3 +1,4 @@
+import { namedRecipients, type RecipientAddress } from '../model/address.ts';
 import type { StatusAnswer, StatusResult } from '../model/pap-service.ts';
 import type { Push, QualityOfService, Recipient } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
@@ -8,21 +9,19 @@ import type { PushStatus } from '../store/store.ts';
  * Answers a statusquery: recipients of equal outcome share one result (WAP-247); an address that the push does not
  * have is a result of its own with 2003. Without addresses the answer is about every recipient.
  */
-export function statusAnswer({ push, recipients }: PushStatus, addresses: readonly string[]): StatusAnswer {
-  const wanted = addresses.length === 0 ? recipients : recipients.filter((one) => addresses.includes(one.address.text));
+export function statusAnswer({ push, recipients }: PushStatus, addresses: readonly RecipientAddress[]): StatusAnswer {
+  const { found, strangers } = namedRecipients(recipients, addresses);
   const groups = new Map<string, Recipient[]>();
-  for (const recipient of wanted) {
+  for (const recipient of found) {
     const key = [recipient.state, recipient.code, recipient.eventTime, recipient.deliveredBy].join(' ');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [recipient]);
     else group.push(recipient);
   }
   const results: StatusResult[] = [...groups.values()].map((group) => resultOf(push, group));
-  const known = new Set(recipients.map((one) => one.address.text));
-  const strangers = addresses.filter((address) => !known.has(address));
   if (strangers.length > 0) {
     results.push({
-      addresses: strangers,
+      addresses: strangers.map(({ text }) => text),
       state: 'unknown',
       code: PAP.ADDRESS_NOT_FOUND,
       desc: describeCode(PAP.ADDRESS_NOT_FOUND),

@@ -1,4 +1,5 @@
 import type { RecipientAddress } from './address.ts';
+import type { ClientCapabilities } from './capabilities.ts';
 import type { Attempted, RecipientState } from './states.ts';
 
 export type Priority = 'high' | 'medium' | 'low';
@@ -51,6 +52,8 @@ export interface Submission {
   readonly progressNotes: boolean;
   /** Takes the place of an earlier push of the same initiator (replace-push-id of WAP-247). */
   readonly replaces?: Replacement;
+  /** What the Push Initiator took for granted of the client (the capabilities entity of WAP-247). */
+  readonly capabilities?: ClientCapabilities;
   /** PAP version of the document, as `2.0`; messages about the push use the same (WAP-247 section 8). */
   readonly papVersion: string;
   readonly content: Content;

@@ -66,3 +66,73 @@ const DESCRIPTIONS: Record<number, string> = {
 
 /** The standing description of a code; PIs show it to people, so `desc` is never left out. */
 export const describeCode = (code: number): string => DESCRIPTIONS[code] ?? `Status ${code}`;
+
+/** Elements that carry a code, each with its own choice of codes (WAP-247 section 9.14). */
+export type CodeCarrier =
+  | 'response-result'
+  | 'cancel-result'
+  | 'resultnotification-message'
+  | 'resultnotification-response'
+  | 'statusquery-result'
+  | 'ccq-response'
+  | 'badmessage-response';
+
+interface Choice {
+  readonly codes: ReadonlySet<number>;
+  /** 5xxx: what devices say. */
+  readonly aborts?: true;
+  /** For codes of a class that has no general one here; 1xxx is success. */
+  readonly instead: number;
+  readonly success?: number;
+}
+
+/** Which code may stand where: the table of WAP-247 section 9.14, column by column. */
+export const CODE_TABLE: Readonly<Record<CodeCarrier, Choice>> = {
+  'response-result': {
+    codes: new Set([
+      1001, 2000, 2001, 2002, 2004, 2005, 2006, 2007, 2008, 3000, 3004, 3005, 3006, 3007, 3009, 3010, 3011,
+    ]),
+    instead: 3000,
+    success: 1001,
+  },
+  'cancel-result': {
+    codes: new Set([1000, 2000, 2001, 2002, 2003, 2004, 2008, 3000, 3001, 3003, 3005]),
+    instead: 3000,
+  },
+  'resultnotification-message': {
+    codes: new Set([1000, 2001, 2002, 2005, 2006, 2008, 3006, 3007, 3009, 3010, 4000, 4001]),
+    aborts: true,
+    instead: 4000,
+  },
+  'resultnotification-response': { codes: new Set([1000, 2000, 2001, 2002]), instead: 2000 },
+  'statusquery-result': {
+    codes: new Set([1000, 2000, 2001, 2002, 2003, 2004, 3000, 3001, 3003, 3005, 3006, 3007, 3009, 3010, 4000, 4001]),
+    aborts: true,
+    instead: 3000,
+  },
+  'ccq-response': { codes: new Set([1000, 2000, 2001, 2002, 3000, 3001, 3008]), instead: 3000 },
+  'badmessage-response': { codes: new Set([2000, 3002]), instead: 2000 },
+};
+
+/** Codes that PAP 1.0 has not; 3003 was its word for a message that is gone. */
+const SINCE_2 = new Set<number>([PAP.CANCELLATION_NOT_POSSIBLE, PAP.REPLACEMENT_NOT_SUPPORTED]);
+
+/** True when the code may stand in that element of a document of that version. */
+export function mayStand(code: number, carrier: CodeCarrier, papVersion = '2.0'): boolean {
+  const { codes, aborts } = CODE_TABLE[carrier];
+  if (SINCE_2.has(code) && papVersion.startsWith('1.')) return false;
+  return codes.has(code) || (aborts === true && code >= 5000 && code <= 5999);
+}
+
+/**
+ * The code itself where it may stand, else the general one of its class (x000: that is how a reader takes a code it
+ * does not know), else what the element has for such a case. `desc` still says what it is about.
+ */
+export function codeFor(code: number, carrier: CodeCarrier, papVersion: string): number {
+  if (mayStand(code, carrier, papVersion)) return code;
+  if (code === PAP.CANCELLATION_NOT_POSSIBLE && carrier === 'cancel-result') return PAP.NOT_POSSIBLE;
+  const { instead, success } = CODE_TABLE[carrier];
+  if (code < 2000 && success !== undefined) return success;
+  const general = code - (code % 1000);
+  return mayStand(general, carrier, papVersion) ? general : instead;
+}

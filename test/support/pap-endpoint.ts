@@ -5,10 +5,13 @@ import type { PapDependencies, papHandler } from '../../handlers/pap.ts';
 import { silentLogger } from '../../lib/base/log.ts';
 import type { PapMessage } from '../../lib/codec/pap/messages.ts';
 import { readPap } from '../../lib/codec/pap/read.ts';
-import type { PapService, StatusAnswer } from '../../lib/model/pap-service.ts';
+import type { RecipientAddress } from '../../lib/model/address.ts';
+import type { ClientCapabilities } from '../../lib/model/capabilities.ts';
+import type { CancelAnswer, PapService, StatusAnswer } from '../../lib/model/pap-service.ts';
 import type { Submission } from '../../lib/model/push.ts';
 import type { PiAccount, PiAuthenticator } from '../../lib/security/pi-auth.ts';
 import { FakeClock } from './fake-clock.ts';
+import { assertCodes } from './pap-codes.ts';
 
 export const fixture = (name: string): Buffer =>
   readFileSync(new URL(`../fixtures/pap/${name}.http-body`, import.meta.url));
@@ -34,16 +37,30 @@ export class FakeEngine implements PapService {
     code: 1001,
     desc: 'Accepted for processing',
   });
+  readonly cancellations: unknown[][] = [];
+  readonly questions: unknown[][] = [];
   statusAnswer: StatusAnswer | undefined;
+  cancelAnswer: CancelAnswer | undefined;
+  known: ClientCapabilities | undefined;
 
   async submit(submission: Submission): Promise<{ code: number; desc: string }> {
     this.submissions.push(submission);
     return this.answer(submission);
   }
 
-  async status(...query: [string, string, readonly string[]]): Promise<StatusAnswer | undefined> {
+  async status(...query: [string, string, readonly RecipientAddress[]]): Promise<StatusAnswer | undefined> {
     this.queries.push(query);
     return this.statusAnswer;
+  }
+
+  async cancel(...cancellation: [string, string, readonly RecipientAddress[]]): Promise<CancelAnswer | undefined> {
+    this.cancellations.push(cancellation);
+    return this.cancelAnswer;
+  }
+
+  async capabilities(...question: [string, RecipientAddress, string?]): Promise<ClientCapabilities | undefined> {
+    this.questions.push(question);
+    return this.known;
   }
 }
 
@@ -132,7 +149,9 @@ export class Endpoint {
     options: { headers?: Record<string, string>; path?: string } = {},
   ): Promise<PapMessage> {
     const { text } = await this.post(body, type, options);
-    return readPap(Buffer.from(text), { strict: true });
+    const message = readPap(Buffer.from(text), { strict: true });
+    assertCodes(message);
+    return message;
   }
 
   close(): Promise<void> {

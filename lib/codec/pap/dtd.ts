@@ -5,6 +5,8 @@ export interface AttributeRule {
   readonly type: AttributeType;
   readonly required?: true;
   readonly default?: string;
+  /** Unknown to PAP 1.0; strict reading minds it there. */
+  readonly since2?: true;
   /** Clients leave out what is required here, or write values that the enumeration has not; strict reading minds. */
   readonly tolerant?: true;
 }
@@ -75,8 +77,8 @@ export const PAP_DTD: Readonly<Record<string, ElementRule>> = Object.assign(Obje
   'push-message': {
     attributes: {
       'push-id': pushId,
-      'replace-push-id': { type: 'identifier' },
-      'replace-method': { type: ['all', 'pending-only'], default: 'all' },
+      'replace-push-id': { type: 'identifier', since2: true },
+      'replace-method': { type: ['all', 'pending-only'], default: 'all', since2: true },
       'deliver-before-timestamp': time,
       'deliver-after-timestamp': time,
       'source-reference': text,

@@ -32,7 +32,9 @@ export function readPapDocument(document: PapDocument, strict = false): PapMessa
   if (root.name !== 'pap') {
     throw new PpgError('PPG_E_PAP_DOCUMENT', `the document element is ${root.name.slice(0, 60)}, not pap`);
   }
-  const pap = validate(root, { strict, additions: mayHaveAdditions(declared.version) });
+  const { version } = declared;
+  const how = { strict, additions: mayHaveAdditions(version), before2: version.startsWith('1.') };
+  const pap = validate(root, how);
   const messages = root.children.filter(({ name }) => isMessageName(name)).length;
   if (pap.only === undefined || messages !== 1) {
     throw new PpgError('PPG_E_PAP_DOCUMENT', 'pap does not hold exactly one message');

@@ -1,12 +1,15 @@
 import { PpgError } from '../../base/errors.ts';
 import type { RecipientAddress } from '../../model/address.ts';
 import { parseApplicationId } from '../../model/application-id.ts';
+import type { ClientCapabilities } from '../../model/capabilities.ts';
 import type { Content, HeaderField, QualityOfService, Submission } from '../../model/push.ts';
 import { PAP } from '../../model/result-codes.ts';
-import { MAX_CONTENT_TYPE, parseMediaType } from '../mime/content-type.ts';
+import { isXmlType, MAX_CONTENT_TYPE, parseMediaType } from '../mime/content-type.ts';
 import type { MimePart } from '../mime/multipart.ts';
+import { decodedBody } from '../mime/transfer-encoding.ts';
 import { type AddressOptions, parseAddress } from './address.ts';
 import type { PushMessage } from './messages.ts';
+import { readCapabilities } from './uaprof.ts';
 
 export interface SubmissionOptions extends AddressOptions {
   /** Name of the account that submits. */
@@ -27,8 +30,7 @@ const KNOWN_BEARERS = new Set(['any', 'sip']);
  * headers (REQ16), and nothing else.
  *
  * @throws PPG_E_PUSH_REFUSED with 2000 (what contradicts itself or is missing), 3009 or 3010 (a network or bearer is
- *   required that this gateway has not); PPG_E_NOT_IMPLEMENTED with 3011 (replacement) or 3004 (client capabilities);
- *   PPG_E_ADDRESS; PPG_E_NOTIFY_URL.
+ *   required that this gateway has not); PPG_E_CAPABILITIES with 2000 or 3004; PPG_E_ADDRESS; PPG_E_NOTIFY_URL.
  */
 export function toSubmission(
   message: PushMessage,
@@ -39,12 +41,7 @@ export function toSubmission(
   if (part === undefined) throw refused('a push-message needs a content entity behind it');
   const content = contentOf(part);
   if (others.length > 0) throw refused('a push has a control, a content and at most a capabilities entity');
-  if (capabilities !== undefined) {
-    throw unable(PAP.CAPABILITY_MATCHING_NOT_SUPPORTED, 'client capabilities of a submission are not matched here');
-  }
-  if (message.replacePushId !== undefined) {
-    throw unable(PAP.REPLACEMENT_NOT_SUPPORTED, 'a push cannot be replaced here');
-  }
+  const { replacePushId, replaceMethod: method } = message;
   const { deliverBefore, deliverAfter, sourceReference, notifyUrl, qos } = message;
   if (deliverBefore !== undefined && deliverAfter !== undefined && deliverAfter > deliverBefore) {
     throw refused('deliver-after-timestamp is later than deliver-before-timestamp');
@@ -61,6 +58,9 @@ export function toSubmission(
     ...(sourceReference !== undefined && { sourceReference }),
     ...(notifyUrl !== undefined && { notifyUrl }),
     progressNotes: message.progressNotes,
+    // replace-method without replace-push-id says nothing (WAP-247 section 9.2).
+    ...(replacePushId !== undefined && { replaces: { pushId: replacePushId, method } }),
+    ...(capabilities !== undefined && { capabilities: capabilitiesIn(capabilities) }),
     papVersion: message.papVersion,
     content,
   };
@@ -80,6 +80,12 @@ function contentOf(part: MimePart): Content {
   }
   parseApplicationId(part.get('x-wap-application-id'));
   return { type, headers, body: part.body };
+}
+
+function capabilitiesIn(part: MimePart): ClientCapabilities {
+  const media = parseMediaType(part.get('content-type') ?? 'application/xml');
+  if (media === undefined || !isXmlType(media.type)) throw refused('the capabilities entity must be application/xml');
+  return readCapabilities(decodedBody(part), media.parameters.get('charset'));
 }
 
 /** One address is one result: the same text twice is one recipient. */
@@ -114,5 +120,3 @@ function checkNotifyUrl(text: string): void {
 }
 
 const refused = (what: string): PpgError => new PpgError('PPG_E_PUSH_REFUSED', what);
-
-const unable = (papCode: number, what: string): PpgError => new PpgError('PPG_E_NOT_IMPLEMENTED', what, { papCode });

@@ -10,6 +10,8 @@ export interface Strictness {
   readonly strict: boolean;
   /** The document is of a newer minor version: what the DTD does not have is ignored (WAP-247 section 8.2). */
   readonly additions: boolean;
+  /** The document is of PAP 1.0: what came with 2.0 is as unknown to it as anything else. */
+  readonly before2: boolean;
 }
 
 /** An element that agrees with the DTD; attributes have their defaults and canonical spelling. */
@@ -79,7 +81,9 @@ export function validate(element: PapElement, how: Strictness): ValidElement {
 function attributesOf(element: PapElement, rule: ElementRule, how: Strictness): Map<string, string> {
   const values = new Map<string, string>();
   for (const name in element.attributes) {
-    const wanted = Object.hasOwn(rule.attributes, name) ? rule.attributes[name] : undefined;
+    const known = Object.hasOwn(rule.attributes, name) ? rule.attributes[name] : undefined;
+    // A 1.0 document that names what it replaces is believed: to ignore it would deliver both.
+    const wanted = how.strict && how.before2 && known?.since2 === true ? undefined : known;
     if (wanted === undefined) {
       if (how.strict && !how.additions && !isXmlAttribute(name))
         throw invalid(`${element.name} has no attribute ${clip(name)}`);

@@ -1,3 +1,4 @@
+import { type CodeCarrier, codeFor } from '../../model/result-codes.ts';
 import { formatDatetime } from './datetime.ts';
 import type {
   BadMessageResponse,
@@ -58,24 +59,38 @@ export const writePushResponse = (message: Written<PushResponse>): string =>
         'sender-name': message.senderName,
         'reply-time': time(message.replyTime),
       },
-      message.progressNotes.map(note).join('') + responseResult(result(message)),
+      message.progressNotes.map(note).join('') + responseResult(result(message, 'response-result', message)),
     ),
   );
 
 export const writeBadMessageResponse = (message: Written<BadMessageResponse>): string =>
-  document(message, badMessageResponse({ ...result(message), 'bad-message-fragment': message.fragment }));
+  document(
+    message,
+    badMessageResponse({
+      ...result(message, 'badmessage-response', message),
+      'bad-message-fragment': message.fragment,
+    }),
+  );
 
 export const writeCancelResponse = (message: Written<CancelResponse>): string =>
   document(
     message,
     cancelResponse(
       { 'push-id': message.pushId },
-      message.results.map((each) => cancelResult(result(each), each.addresses.map(addressOf).join(''))).join(''),
+      message.results
+        .map((each) => cancelResult(result(each, 'cancel-result', message), each.addresses.map(addressOf).join('')))
+        .join(''),
     ),
   );
 
 export const writeStatusQueryResponse = (message: Written<StatusQueryResponse>): string =>
-  document(message, statusQueryResponse({ 'push-id': message.pushId }, message.results.map(statusResult).join('')));
+  document(
+    message,
+    statusQueryResponse(
+      { 'push-id': message.pushId },
+      message.results.map((each) => statusResult(each, message)).join(''),
+    ),
+  );
 
 export const writeResultNotification = (message: Written<ResultNotification>): string =>
   document(
@@ -88,8 +103,7 @@ export const writeResultNotification = (message: Written<ResultNotification>): s
         'received-time': time(message.receivedTime),
         'event-time': time(message.eventTime),
         'message-state': message.state,
-        code: String(message.code),
-        desc: message.desc,
+        ...result(message, 'resultnotification-message', message),
       },
       addressOf(message.address) + qos(message.qos),
     ),
@@ -99,7 +113,7 @@ export const writeResultNotificationResponse = (message: Written<ResultNotificat
   document(
     message,
     resultNotificationResponse(
-      { 'push-id': message.pushId, ...result(message) },
+      { 'push-id': message.pushId, ...result(message, 'resultnotification-response', message) },
       message.address === undefined ? '' : addressOf(message.address),
     ),
   );
@@ -108,7 +122,10 @@ export const writeResultNotificationResponse = (message: Written<ResultNotificat
 export const writeCcqResponse = (message: Written<CapabilityQueryResponse>): string =>
   document(
     message,
-    capabilityQueryResponse({ 'query-id': message.queryId, ...result(message) }, addressOf(message.address)),
+    capabilityQueryResponse(
+      { 'query-id': message.queryId, ...result(message, 'ccq-response', message) },
+      addressOf(message.address),
+    ),
   );
 
 export const writePushMessage = (message: Written<PushMessage>): string =>
@@ -173,10 +190,12 @@ export function writePap(message: PapMessage): string {
 const document = (message: { papVersion: string; productName?: string }, content: string): string =>
   `<?xml version="1.0" encoding="UTF-8"?>${doctypeOf(message.papVersion)}${pap({ 'product-name': message.productName }, content)}`;
 
-const result = ({ code, desc }: { code: number; desc?: string }): { code: string; desc: string | undefined } => ({
-  code: String(code),
-  desc,
-});
+/** A code that may not stand in the element gives way to one that may; `desc` keeps to what happened. */
+const result = (
+  { code, desc }: { readonly code: number; readonly desc?: string },
+  carrier: CodeCarrier,
+  { papVersion }: { readonly papVersion: string },
+): { code: string; desc: string | undefined } => ({ code: String(codeFor(code, carrier, papVersion)), desc });
 
 const time = (value: number | undefined): string | undefined =>
   value === undefined ? undefined : formatDatetime(value);
@@ -186,9 +205,9 @@ const addressOf = (text: string): string => address({ 'address-value': text });
 const note = ({ stage, note: text, time: at }: ProgressNote): string =>
   progressNote({ stage, note: text, time: time(at) });
 
-const statusResult = (each: StatusQueryResult): string =>
+const statusResult = (each: StatusQueryResult, of: { readonly papVersion: string }): string =>
   statusQueryResult(
-    { 'event-time': time(each.eventTime), 'message-state': each.state, ...result(each) },
+    { 'event-time': time(each.eventTime), 'message-state': each.state, ...result(each, 'statusquery-result', of) },
     each.addresses.map(addressOf).join('') + qos(each.qos),
   );
 

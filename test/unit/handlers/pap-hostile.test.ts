@@ -26,6 +26,12 @@ const bad = 'badmessage-response';
 const response = 'push-response';
 const XML = 'application/xml';
 
+const profile = (attributes: string): string =>
+  '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" ' +
+  'xmlns:p="http://www.wapforum.org/profiles/UAPROF/ccppschema-20010430#">' +
+  `<r:Description><p:component><r:Description>${attributes}</r:Description></p:component></r:Description></r:RDF>`;
+const withProfile = (rdf: string): string => `${content}\r\n--B\r\nContent-Type: application/xml\r\n\r\n${rdf}`;
+
 const CASES: Case[] = [
   // no multipart that can be read
   ['an empty body', '', bad, 2000, MULTIPART],
@@ -108,11 +114,25 @@ const CASES: Case[] = [
   ['content without a type', body(push(), '\r\nhello'), response, 2000],
   ['content of a broken type', body(push(), 'Content-Type: text\r\n\r\nhello'), response, 2000],
   ['a broken application id', body(push(), 'Content-Type: a/b\r\nX-Wap-Application-Id: a b\r\n\r\nx'), response, 2000],
+  ['a capabilities entity that is no RDF', body(push(), withProfile('<RDF/>')), response, 2000],
+  ['a capabilities entity that is no XML', body(push(), withProfile('hello')), response, 2000],
   [
-    'a capabilities entity',
-    body(push(), `${content}\r\n--B\r\nContent-Type: application/xml\r\n\r\n<RDF/>`),
+    'a capabilities entity of another type',
+    body(push(), `${content}\r\n--B\r\nContent-Type: text/plain\r\n\r\nhello`),
+    response,
+    2000,
+  ],
+  [
+    'a capability that is not matched here',
+    body(push(), withProfile(profile('<p:ScreenSize>1x1</p:ScreenSize>'))),
     response,
     3004,
+  ],
+  [
+    'a capability list without bounds',
+    body(push(), withProfile(profile('<p:Push-Accept/>'.repeat(2000)))),
+    response,
+    2000,
   ],
   ['four parts', body(push(), `${content}\r\n--B\r\n\r\na\r\n--B\r\n\r\nb`), response, 2000],
   ['a notify URL of another scheme', body(push('ppg-notify-requested-to="file:///etc/passwd"')), response, 2000],
@@ -156,10 +176,10 @@ const CASES: Case[] = [
     XML,
   ],
   [
-    'a capability query',
-    '<pap><ccq-message query-id="q"><address address-value="a"/></ccq-message></pap>',
+    'a capability query with a wrong application',
+    '<pap><ccq-message query-id="q" app-id="a b"><address address-value="a"/></ccq-message></pap>',
     'ccq-response',
-    3001,
+    2000,
     XML,
   ],
 ];

@@ -70,21 +70,22 @@ describe('what Push Initiators of the field send', () => {
     assert.equal(submission.qos, undefined);
   });
 
-  it('refuses to replace, with 3011', async () => {
-    const answer = await send('replace');
-    assert.deepEqual([answer.message, (answer as PushResponse).code], ['push-response', 3011]);
-    assert.equal((answer as PushResponse).pushId, '2@rim.com');
-    assert.equal(engine.submissions.length, 0);
+  it('takes a replacement for what it says', async () => {
+    const submission = await submitted('replace');
+    assert.equal(submission.pushId, '2@rim.com');
+    assert.deepEqual(submission.replaces, { pushId: '1@rim.com', method: 'all' });
   });
 
-  it('answers a cancel with 3001 for the addresses it names', async () => {
+  it('answers a cancel from the engine, as the account that asks', async () => {
+    const address = 'WAPPUSH=simulator%40pushme.com%3A7874/TYPE=USER@rim.net';
+    engine.cancelAnswer = { results: [{ addresses: [address], code: 1000, desc: 'OK' }] };
     const answer = await send('cancel');
     assert.ok(answer.message === 'cancel-response');
     assert.equal(answer.pushId, '1@rim.com');
-    assert.deepEqual(
-      answer.results.map(({ code, addresses }) => [code, addresses]),
-      [[3001, ['WAPPUSH=simulator%40pushme.com%3A7874/TYPE=USER@rim.net']]],
-    );
+    assert.deepEqual(answer.results, engine.cancelAnswer.results);
+    assert.deepEqual(engine.cancellations, [
+      ['shop', '1@rim.com', [{ text: address, aor: 'sip:simulator@pushme.com' }]],
+    ]);
   });
 
   it('answers a status query from the engine, as the account that asks', async () => {
@@ -95,7 +96,7 @@ describe('what Push Initiators of the field send', () => {
     const answer = await send('status-query');
     assert.ok(answer.message === 'statusquery-response');
     assert.deepEqual(answer.results, engine.statusAnswer.results);
-    assert.deepEqual(engine.queries, [['shop', '1@rim.com', [address]]]);
+    assert.deepEqual(engine.queries, [['shop', '1@rim.com', [{ text: address, aor: 'sip:simulator@pushme.com' }]]]);
   });
 
   it('answers a status query for a push it does not have with 2004', async () => {

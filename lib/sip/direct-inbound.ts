@@ -1,8 +1,10 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
+import { PpgError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { canonicalName } from '../codec/sip/message.ts';
+import { canonicalName, type SipRequest } from '../codec/sip/message.ts';
 import { tagOf } from '../codec/sip/name-addr.ts';
 import { respondTo } from '../codec/sip/respond-to.ts';
+import { parseRequestUri } from '../codec/sip/uri.ts';
 import type { HeaderField } from '../model/push.ts';
 import type { ServerTransaction } from '../stack/types.ts';
 import type { Next, RequestLike, ResponseLike, SipHandler } from './leg.ts';
@@ -43,8 +45,27 @@ export function receive(
       response.send(500);
     }
   };
-  if (handler === undefined) response.send(500);
+  const refusal = refusalOf(transaction.request);
+  if (refusal !== undefined) response.send(refusal.status, { headers: refusal.headers });
+  else if (handler === undefined) response.send(500);
   else guardedHandler(handler, log)(new DirectRequest(transaction), response, next);
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+}
+
+/** What a UAS refuses before it looks at what is wanted of it (RFC 3261 section 8.2.2); a CANCEL has no say of its own. */
+function refusalOf({ method, uri, headers }: SipRequest): Refusal | undefined {
+  try {
+    parseRequestUri(uri);
+  } catch (error) {
+    return { status: error instanceof PpgError ? (error.sipStatus ?? 400) : 400, headers: {} };
+  }
+  const required = method === 'CANCEL' ? [] : headers.all('Require');
+  // The gateway has no extension that a request could insist on.
+  return required.length === 0 ? undefined : { status: 420, headers: { Unsupported: required.join(', ') } };
 }
 
 class DirectRequest implements RequestLike {

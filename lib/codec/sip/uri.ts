@@ -57,6 +57,13 @@ export function parseSipOnly(text: string): SipUri {
   return uri;
 }
 
+/** As {@link parseUri}, for a Request-URI, which has no headers (RFC 3261 section 19.1.1, table 1). */
+export function parseRequestUri(text: string): Uri {
+  const uri = parseUri(text);
+  if (uri.scheme !== 'tel' && uri.headers.length > 0) throw syntaxError(`headers in a Request-URI: ${excerpt(text)}`);
+  return uri;
+}
+
 function parseSipUri(scheme: 'sip' | 'sips', text: string): SipUri {
   // No "@" is legal behind the host part, and a user may have ";" and "?" in it: the last "@" ends it.
   const at = text.lastIndexOf('@');

@@ -4,6 +4,8 @@ import { excerpt, isToken, skipBlank, syntaxError } from './syntax.ts';
 
 /** One element of a Via (RFC 3261 section 20.42). */
 export interface Via {
+  /** Protocol name and version, where it is not `SIP/2.0`: the grammar has tokens here, and a 505 must find its way back. */
+  readonly protocol?: string;
   /** As written: `UDP`, `TCP`, `TLS` or another token. */
   readonly transport: string;
   /** sent-by. */
@@ -15,15 +17,21 @@ export interface Via {
 /** RFC 3261 section 8.1.1.7: a branch that begins so is unique and identifies the transaction. */
 export const MAGIC_COOKIE = 'z9hG4bK';
 
-const PROTOCOL = /^SIP[ \t]*\/[ \t]*2\.0[ \t]*\/[ \t]*/i;
+const SIP_2 = 'SIP/2.0';
+
+/** sent-protocol up to the transport; each token ends where its class does, so that nothing is tried twice. */
+const PROTOCOL = /^([!%'*+\-.0-9A-Z_`a-z~]+)[ \t]*\/[ \t]*([!%'*+\-.0-9A-Z_`a-z~]+)[ \t]*\/[ \t]*/;
 
 /** Reads one Via element; throws PPG_E_SIP_SYNTAX. */
 export function parseVia(text: string): Via {
   let at = 8;
+  let protocol: string | undefined;
   if (!text.startsWith('SIP/2.0/') || text.charCodeAt(8) <= 0x20) {
     const match = PROTOCOL.exec(text);
     if (match === null) throw syntaxError(`not a Via: ${excerpt(text)}`);
     at = match[0].length;
+    const written = `${match[1]}/${match[2]}`;
+    if (written.toUpperCase() !== SIP_2) protocol = written;
   }
   let end = at;
   while (end < text.length && text.charCodeAt(end) > 0x20) end++;
@@ -33,7 +41,8 @@ export function parseVia(text: string): Via {
   const semicolon = text.indexOf(';', at);
   end = semicolon < 0 ? text.length : semicolon;
   const sentBy = parseHostPort(squeezed(text.slice(at, end)));
-  return { transport, ...sentBy, params: semicolon < 0 ? [] : parseParams(text, semicolon) };
+  const params = semicolon < 0 ? [] : parseParams(text, semicolon);
+  return protocol === undefined ? { transport, ...sentBy, params } : { protocol, transport, ...sentBy, params };
 }
 
 /** LWS is allowed around the colon of sent-by (RFC 3261 section 25.1, COLON). */
@@ -47,6 +56,6 @@ function squeezed(sentBy: string): string {
 }
 
 export const formatVia = (via: Via): string =>
-  `SIP/2.0/${via.transport} ${formatHostPort(via)}${formatParams(via.params)}`;
+  `${via.protocol ?? SIP_2}/${via.transport} ${formatHostPort(via)}${formatParams(via.params)}`;
 
 export const branchOf = (via: Via): string | undefined => paramOf(via.params, 'branch');

@@ -61,7 +61,10 @@ export class Registrar {
     const unknown = requiredOf(request).filter((option) => !UNDERSTOOD.has(option));
     if (unknown.length > 0)
       return respondTo(request, 420, { headers: [{ name: 'Unsupported', value: unknown.join(', ') }] });
-    const to = this.#domain.destination(parseNameAddr(request.headers.get('To') ?? '').uri);
+    const { uri } = parseNameAddr(request.headers.get('To') ?? '');
+    // Whom nobody could name is the fault of the request (RFC 4475 section 3.3.4), not of the scheme of its URI (416).
+    if (!NAMES_A_USER.test(uri)) return respondTo(request, 400);
+    const to = this.#domain.destination(uri);
     return to.kind === 'user' && to.instance === undefined ? to.aor : respondTo(request, 404);
   }
 
@@ -185,6 +188,9 @@ function deltaSeconds(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   return /^\d{1,10}$/.test(value.trim()) ? Number(value) : UNREADABLE_EXPIRES;
 }
+
+/** Schemes of an address-of-record (RFC 3261 section 10.2), and numbers, which the domain makes one of. */
+const NAMES_A_USER = /^(?:sips?|tel):/i;
 
 const requiredOf = ({ headers }: SipRequest): string[] => optionTags(headers.all('Require'));
 

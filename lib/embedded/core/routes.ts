@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { formatHostPort } from '../../codec/sip/host.ts';
 import type { Param } from '../../codec/sip/params.ts';
-import { formatUri, parseSipOnly, parseUri, type SipUri, type Uri, uriParam } from '../../codec/sip/uri.ts';
+import { formatUri, parseRequestUri, parseSipOnly, type SipUri, type Uri, uriParam } from '../../codec/sip/uri.ts';
 import { canonicalAor } from '../../codec/sip/uri-compare.ts';
 import type { Hop, ListenPoint } from '../../stack/types.ts';
 
@@ -69,7 +69,7 @@ export class Domain {
   destination(uri: string): Destination {
     const known = this.#known.get(uri);
     if (known !== undefined) return known;
-    const read = this.#read(parseUri(uri));
+    const read = this.#read(parseRequestUri(uri));
     if (uri.length <= MAX_KNOWN_LENGTH) {
       if (this.#known.size >= MAX_KNOWN) this.#known.clear();
       this.#known.set(uri, read);

@@ -86,6 +86,13 @@ describe('lists', () => {
 });
 
 describe('Via', () => {
+  it('of another protocol or version is read, so that its 505 finds the way back', () => {
+    const via = parseVia('SIP/7.0/UDP a:1;branch=z');
+    assert.deepEqual([via.protocol, via.transport, via.port], ['SIP/7.0', 'UDP', 1]);
+    assert.equal(formatVia(via), 'SIP/7.0/UDP a:1;branch=z');
+    assert.equal(parseVia('sip/2.0/UDP a').protocol, undefined);
+  });
+
   it('is read and written', () => {
     const text = 'SIP/2.0/UDP 192.0.2.1:5062;branch=z9hG4bK77;rport';
     const via = parseVia(text);
@@ -108,7 +115,6 @@ describe('Via', () => {
   for (const text of [
     'SIP/2.0/UDP 192.0.2.15;;,;,,', // RFC 4475 section 3.1.2.1
     'SIP/2.0/UDP',
-    'SIP/3.0/UDP a',
     'SIP/2.0/UDP a:0',
     'SIP/2.0/UDP a:65536',
     'SIP/2.0/UDP [::1',

@@ -7,7 +7,10 @@ export function banner(config: NodeConfig, node: RunningNode): string[] {
   const { ports } = node;
   const { sip, http } = config;
   const rows: [string, string][] = [
-    ['PAP', `http://${bracketed(loopbackOf(http.host))}:${ports.http}/pap   (also /healthz /readyz /metrics)`],
+    [
+      'PAP',
+      `${http.tls === undefined ? 'http' : 'https'}://${bracketed(loopbackOf(http.host))}:${ports.http}/pap   (also /healthz /readyz /metrics)`,
+    ],
     ports.sip === undefined
       ? ['core', `${node.nextHop} (a real one; it registers users with the gateway at sip:${node.announced})`]
       : ['phones', `register ${config.domain} users at ${sip.host}:${ports.sip}, UDP or TCP`],

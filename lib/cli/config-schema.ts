@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { TlsOptions } from '../stack/tls-options.ts';
 
 /** Levels of the log, most talkative first. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -20,9 +21,16 @@ export interface NodeConfig {
   readonly identity?: string | undefined;
   readonly store: string;
   readonly initiators: readonly unknown[];
+  /** As in PpgConfiguration, checked with it. */
+  readonly auth?: Readonly<Record<string, unknown>> | undefined;
   /** Further accounts, by password: `PPG_INITIATORS`. */
   readonly accounts: readonly PlainAccount[];
-  readonly http: { readonly host: string; readonly port: number };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    /** HTTPS: files of certificate, key and, to ask clients for theirs, of the authorities that sign them. */
+    readonly tls?: Pick<TlsOptions, 'cert' | 'key' | 'ca' | 'requireClientCertificate'> | undefined;
+  };
   readonly sip: {
     /** Where core, sipd and the direct leg listen. */
     readonly host: string;
@@ -104,7 +112,19 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
     store: z.string(),
     initiators: z.array(z.unknown(), 'must be a list of accounts').default([]),
     accounts: accounts.default([]),
-    http: z.strictObject({ host, port }),
+    http: z.strictObject({
+      host,
+      port,
+      tls: z
+        .strictObject({
+          cert: z.string().min(1),
+          key: z.string().min(1),
+          ca: z.string().min(1).optional(),
+          requireClientCertificate: flag.optional(),
+        })
+        .optional(),
+    }),
+    auth: rest.optional(),
     sip: z.strictObject({
       host,
       advertise: z.string().min(1).max(255).optional(),

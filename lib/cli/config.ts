@@ -112,7 +112,7 @@ function checkConfig(raw: unknown, variables: ReadonlyMap<string, string>): Node
 
 /** What of a node's configuration is the gateway's own. Its next hop and direct leg depend on what runs beside it. */
 export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
-  const { domain, identity, store, initiators, sip, limits, retry, notify } = config;
+  const { domain, identity, store, initiators, auth, sip, limits, retry, notify } = config;
   const { trustedPeers, registrations, leg, notFoundIsFinal, nextHop, credentials } = sip;
   // What is still unknown here is what checkOptions checks.
   return {
@@ -120,6 +120,7 @@ export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
     identity,
     store,
     initiators,
+    auth,
     sip: { trustedPeers, registrations, leg, notFoundIsFinal, nextHop, credentials },
     limits,
     retry,

@@ -1,9 +1,12 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Health } from '../ops/health.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { Ppg } from '../ppg.ts';
+import type { TlsOptions } from '../stack/tls-options.ts';
+import { createHttpServer, type HttpLimits } from './http-server.ts';
 import { opening } from './listen.ts';
 
 export interface HttpOptions {
@@ -11,8 +14,12 @@ export interface HttpOptions {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly clock: Clock;
   readonly host: string;
   readonly port: number;
+  /** HTTPS in place of HTTP. */
+  readonly tls?: TlsOptions | undefined;
+  readonly limits?: Partial<HttpLimits> | undefined;
 }
 
 export interface RunningHttp {
@@ -21,36 +28,27 @@ export interface RunningHttp {
   drain(): Promise<void>;
   /** Ends every connection. */
   close(): void;
+  /** Reads the certificate again. Throws PPG_E_OPTIONS, and the old one stays. */
+  reload(): void;
 }
-
-/** Whole request, headers, and between two requests of a connection; milliseconds. */
-const REQUEST_WITHIN = 60_000;
-const HEADERS_WITHIN = 10_000;
-const KEEP_ALIVE = 65_000;
-const MAX_HEADER_BYTES = 16 * 1024;
-const MAX_HEADERS = 100;
-const MAX_CONNECTIONS = 10_000;
 
 /** The HTTP side of a standalone gateway: PAP, health and metrics. Rejects with PPG_E_LISTEN. */
 export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const { host, port } = options;
-  const server = createServer(
-    { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_WITHIN, headersTimeout: HEADERS_WITHIN },
-    entrance(options.ppg.pap(), application(options)),
-  );
-  server.keepAliveTimeout = KEEP_ALIVE;
-  server.maxHeadersCount = MAX_HEADERS;
-  server.maxConnections = MAX_CONNECTIONS;
+  const http = createHttpServer({ tls: undefined, ...options }, entrance(options.ppg.pap(), application(options)));
+  const { server } = http;
   await opening({ what: 'HTTP', host, port, setBy: 'PPG_HTTP_PORT' }, () => listen(server, host, port));
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,
     drain: () =>
       new Promise((resolve) => {
+        http.unwatch();
         server.close(() => resolve());
         server.closeIdleConnections();
       }),
     close: () => server.closeAllConnections(),
+    reload: () => http.reload(),
   };
 }
 

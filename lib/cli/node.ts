@@ -57,6 +57,11 @@ export interface RunningNode {
    * `stopWithin`; true when all had ended by then. What had not is taken up again at the next start.
    */
   stop(): Promise<boolean>;
+  /**
+   * Takes over what may change while the node runs: accounts and the certificate of HTTPS. Rejects with PPG_E_OPTIONS or
+   * PPG_E_CONFIG when they cannot be used; what was there stays then.
+   */
+  reload(config: NodeConfig): Promise<void>;
 }
 
 /**
@@ -121,7 +126,7 @@ async function start(
   if (core !== undefined) started.push(core.stop);
 
   const health = createHealth(ppg, clock);
-  const http = await startHttp({ ppg, health, metrics, log, ...config.http });
+  const http = await startHttp({ ppg, health, metrics, log, clock, ...config.http });
 
   const stopAll = async (): Promise<void> => {
     health.stopping();
@@ -140,6 +145,11 @@ async function start(
     announced,
     accounts: accounts.length,
     stop: () => inTime(stopAll(), config.stopWithin, clock),
+    async reload(again) {
+      const accounts = await accountsOf(again);
+      http.reload();
+      ppg.setInitiators(accounts);
+    },
   };
 }
 

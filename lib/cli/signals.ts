@@ -12,3 +12,12 @@ export function untilSignal(): Promise<string> {
     process.on('SIGTERM', onSignal);
   });
 }
+
+/** Calls `listener` at every SIGHUP; the function it returns ends that, and SIGHUP then does nothing. */
+export function onHangUp(listener: () => void): () => void {
+  process.on('SIGHUP', listener);
+  return () => {
+    process.on('SIGHUP', () => undefined);
+    process.off('SIGHUP', listener);
+  };
+}

@@ -18,6 +18,7 @@ import { NonInviteServer, type ServerEnvironment } from './server-transaction.ts
 import { DEFAULT_TIMERS, type TimerValues, TransactionTimers } from './timers.ts';
 import type { TlsOptions } from './tls-options.ts';
 import { tokenMaker } from './tokens.ts';
+import { SipTap, type SipTraceListener } from './trace.ts';
 import { clientKey, serverKey, TransactionTable } from './transaction-table.ts';
 import type { Origin, Sender, TransportListener } from './transport.ts';
 import { DEFAULT_TCP, type TcpOptions } from './transport-tcp.ts';
@@ -45,6 +46,8 @@ export interface SipStackOptions {
   readonly tcp?: Partial<TcpOptions>;
   /** Certificates and authorities; without them TLS is only done as a client, with the authorities that node has. */
   readonly tls?: TlsOptions | undefined;
+  /** Is told of every SIP message on the wire; as onTrace. */
+  readonly trace?: SipTraceListener | undefined;
   /** Open transactions of each side; beyond it requests fail and are answered 503. Default 500,000. */
   readonly maxTransactions?: number;
 }
@@ -62,6 +65,7 @@ export function createSipStack(options: SipStackOptions): SipStack & StackContro
 class Stack implements SipStack, StackControls, TransportListener, ClientEnvironment, ServerEnvironment {
   readonly timers: TransactionTimers;
   readonly values: TimerValues;
+  readonly tap: SipTap;
   readonly #log: Logger;
   readonly #transports: Transports;
   readonly #clients: TransactionTable<NonInviteClient>;
@@ -78,6 +82,11 @@ class Stack implements SipStack, StackControls, TransportListener, ClientEnviron
   constructor(options: SipStackOptions) {
     const { clock, listen, log = silentLogger, maxTransactions = MAX_TRANSACTIONS } = options;
     this.#log = log;
+    this.tap = new SipTap(
+      () => clock.now(),
+      (error) => this.#report(error, 'a listener of the trace threw'),
+    );
+    if (options.trace !== undefined) this.tap.add(options.trace);
     this.values = { ...DEFAULT_TIMERS, ...options.timers };
     this.timers = new TransactionTimers(clock, (error) => this.#report(error, 'a transaction timer failed'));
     this.#clients = new TransactionTable(maxTransactions);
@@ -129,6 +138,10 @@ class Stack implements SipStack, StackControls, TransportListener, ClientEnviron
 
   onRequest(handler: (transaction: ServerTransaction) => void): void {
     this.#handler = handler;
+  }
+
+  onTrace(listener: SipTraceListener): () => void {
+    return this.tap.add(listener);
   }
 
   reloadTls(tls?: TlsOptions): void {

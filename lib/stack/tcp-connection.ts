@@ -71,6 +71,7 @@ export class TcpConnection implements Endpoint, Link {
       {
         onMessage: (message, raw) => {
           this.partialSince = undefined;
+          this.#note('in', raw);
           host.listener.onMessage(message, raw, { flow: this.flow, endpoint: this });
         },
         onPing: () => this.#offer(PONG, undefined, MAX_UNREAD_REPLIES),
@@ -193,6 +194,7 @@ export class TcpConnection implements Endpoint, Link {
       process.nextTick(this.#uncork);
     }
     this.#socket.write(octets);
+    if (octets !== PONG) this.#note('out', octets);
     if (sender === undefined) return;
     this.#senders.add(sender);
     sender.onSent(this);
@@ -203,12 +205,18 @@ export class TcpConnection implements Endpoint, Link {
     this.#socket.uncork();
   };
 
+  #note(direction: 'in' | 'out', octets: Buffer): void {
+    const { tap } = this.#host.listener;
+    if (tap.active) tap.note(direction, this.flow, octets);
+  }
+
   #onData(chunk: Buffer): void {
     this.lastUsed = this.#host.now();
     try {
       this.#framer.push(chunk);
     } catch (error) {
       const octets = this.#framer.pending;
+      this.#note('in', octets);
       this.#host.listener.onMalformed(error, octets, { flow: this.flow, endpoint: this });
       this.retire(new Error('the stream lost its frame', { cause: error }));
       return;

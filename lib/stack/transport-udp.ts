@@ -63,7 +63,11 @@ export class UdpTransport implements Endpoint {
   send(octets: Buffer, host: string, port: number, sender: Sender | undefined): void {
     if (!this.#open) {
       sender?.onSendError(new Error('the UDP socket is closed'));
-    } else if (sender === undefined) {
+      return;
+    }
+    const { tap } = this.#listener;
+    if (tap.active) tap.note('out', this.#flow(host, port), octets);
+    if (sender === undefined) {
       this.#socket.send(octets, 0, octets.length, port, host);
     } else {
       this.#socket.send(octets, 0, octets.length, port, host, (error) => {
@@ -89,10 +93,16 @@ export class UdpTransport implements Endpoint {
     });
   }
 
+  #flow(host: string, port: number): Flow {
+    const { host: localHost, port: localPort } = this.#local;
+    return { protocol: 'udp', host, port, localHost, localPort };
+  }
+
   #receive(octets: Buffer, host: string, port: number): void {
     if (isKeepAlive(octets)) return;
-    const { host: localHost, port: localPort } = this.#local;
-    const flow: Flow = { protocol: 'udp', host, port, localHost, localPort };
+    const flow = this.#flow(host, port);
+    const { tap } = this.#listener;
+    if (tap.active) tap.note('in', flow, octets);
     const origin = { flow, endpoint: this };
     try {
       const message = parseSip(octets, this.#limits);

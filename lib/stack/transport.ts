@@ -1,4 +1,5 @@
 import type { SipMessage } from '../codec/sip/message.ts';
+import type { SipTap } from './trace.ts';
 import type { Flow } from './types.ts';
 
 /** A connection that somebody waits on: when it breaks he is told, until he releases it. */
@@ -32,6 +33,8 @@ export interface Origin {
 
 /** What transports tell the stack. None of these throws. */
 export interface TransportListener {
+  /** Is told of every message as it is on the wire, while somebody listens. */
+  readonly tap: SipTap;
   /** `raw` are the message's octets. */
   onMessage(message: SipMessage, raw: Buffer, origin: Origin): void;
   /** Octets that are no message, or the beginning of one that was given up. */

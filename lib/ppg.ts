@@ -7,6 +7,7 @@ import { Events, type Listener } from './base/events.ts';
 import { randomToken } from './base/ids.ts';
 import { type Logger, silentLogger } from './base/log.ts';
 import { createSipMessageBearer } from './bearer/sip-message.ts';
+import { parseAddress } from './codec/pap/address.ts';
 import type { SubmitAnswer } from './engine/accept.ts';
 import { Engine } from './engine/engine.ts';
 import { DEFAULT_HOP_PACE } from './engine/hop-pace.ts';
@@ -14,6 +15,7 @@ import { createNotificationPost } from './engine/notify-http.ts';
 import type { InitiatorConfiguration } from './initiator-options.ts';
 import { createLegs, receiveOn, shortcomings } from './legs.ts';
 import type { EngineEvents } from './model/engine-events.ts';
+import type { CancelAnswer } from './model/pap-service.ts';
 import { middlewareOf, mountOn } from './mount.ts';
 import { type CheckedConfiguration, checkInitiators, checkOptions, type PpgConfiguration } from './options.ts';
 import { type PushRequest, submissionOf } from './push-request.ts';
@@ -73,6 +75,11 @@ export interface Ppg {
    * changes nothing when one cannot be used.
    */
   setInitiators(initiators: readonly InitiatorConfiguration[]): void;
+  /**
+   * Cancels what still waits, for all recipients or for those in `to`; `initiator` defaults to `app`. One result for each
+   * code: 1000 cancelled, 2003 not in the push, 2008 sent or perhaps sent, 3003 over already. Undefined: no such push.
+   */
+  cancel(pushId: string, initiator?: string, to?: string | readonly string[]): Promise<CancelAnswer | undefined>;
   /** A push with its recipients and attempts; `initiator` defaults to `app`. */
   status(pushId: string, initiator?: string): Promise<PushStatus | undefined>;
   /** Listens to what happens; the function it returns takes the listener off. */
@@ -126,6 +133,7 @@ export function createPpg(given: PpgOptions): Ppg {
   });
   const engine = new Engine({
     admit: tenancy.admit,
+    mayAsk: tenancy.mayAsk,
     opened: tenancy.opened,
     store: keep,
     subscribers: registrations,
@@ -213,6 +221,10 @@ export function createPpg(given: PpgOptions): Ppg {
       return { ...(await engine.submit(submission)), pushId: submission.pushId };
     },
     setInitiators: (initiators) => tenancy.setInitiators(checkInitiators(initiators)),
+    async cancel(pushId, initiator = 'app', to = []) {
+      const addresses = (typeof to === 'string' ? [to] : to).map((text) => parseAddress(text, { domain }));
+      return engine.cancel(initiator, pushId, addresses);
+    },
     status: (pushId, initiator = 'app') => engine.find(initiator, pushId),
     on: (event, listener) => events.on(event, listener),
     counts: () => keep.counts(),

@@ -22,6 +22,10 @@ export interface PushRequest {
   readonly priority?: Priority;
   /** Default: a new one. */
   readonly pushId?: string;
+  /** push-id of an earlier push of the same initiator, which is cancelled where it still waits. */
+  readonly replaces?: string;
+  /** With `replaces`: go to those only for whom the earlier push still waited. Default: to all of `to`. */
+  readonly pendingOnly?: boolean;
   /** Whose push it is; push-ids are unique within it. Default `app`. */
   readonly initiator?: string;
   readonly deliverBefore?: Date;
@@ -48,6 +52,7 @@ export function submissionOf(push: PushRequest, domain: string): Submission {
   if (push.notifyUrl !== undefined && !/^https?:\/\//i.test(push.notifyUrl)) {
     throw new PpgError('PPG_E_NOTIFY_URL', 'notifyUrl: an http or https URL is needed');
   }
+  if (push.replaces !== undefined && !isIdentifier(push.replaces)) throw refused('replaces: a push-id is needed');
   return {
     initiator: push.initiator ?? 'app',
     pushId: pushIdOf(push, domain),
@@ -64,6 +69,9 @@ export function submissionOf(push: PushRequest, domain: string): Submission {
     ...(after !== undefined && { deliverAfter: after }),
     ...(push.notifyUrl !== undefined && { notifyUrl: push.notifyUrl }),
     progressNotes: false,
+    ...(push.replaces !== undefined && {
+      replaces: { pushId: push.replaces, method: push.pendingOnly === true ? 'pending-only' : 'all' },
+    }),
     papVersion: '2.0',
     content: { type: push.type, headers: headersOf(push), body: Buffer.from(push.body) },
   };

@@ -3,6 +3,7 @@ import { messageOf } from './base/errors.ts';
 import type { Events } from './base/events.ts';
 import type { Logger } from './base/log.ts';
 import type { AuthOptions, InitiatorOptions } from './initiator-options.ts';
+import type { RecipientAddress } from './model/address.ts';
 import type { EngineEvents } from './model/engine-events.ts';
 import type { Submission } from './model/push.ts';
 import { Admission } from './security/admission.ts';
@@ -27,6 +28,8 @@ export interface Tenancy {
   readonly auth: Authenticator;
   /** See EngineOptions.admit. */
   admit(submission: Submission): (() => void) | Promise<() => void>;
+  /** See EngineOptions.mayAsk. */
+  mayAsk(initiator: string, address: RecipientAddress): void;
   /** Counts what the store holds; once it is open, before anything is delivered. Never rejects. */
   opened(): Promise<void>;
   /** Replaces the accounts. Throws PPG_E_OPTIONS and changes nothing then. */
@@ -55,6 +58,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   return {
     auth,
     admit: (submission) => admission.admit(submission),
+    mayAsk: (initiator, address) => admission.mayAsk(initiator, address),
     opened: count,
     setInitiators(accounts) {
       const admit = admission.prepare(accounts);

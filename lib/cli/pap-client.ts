@@ -1,9 +1,9 @@
 import { Agent, request } from 'undici';
 import { messageOf, PpgError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
-import type { PapMessage, PushMessage, StatusQueryResult } from '../codec/pap/messages.ts';
+import type { CancelResponse, PapMessage, PushMessage, StatusQueryResult } from '../codec/pap/messages.ts';
 import { readPap } from '../codec/pap/read.ts';
-import { type Written, writePushMessage, writeStatusQuery } from '../codec/pap/write.ts';
+import { type Written, writeCancelMessage, writePushMessage, writeStatusQuery } from '../codec/pap/write.ts';
 
 /** A PAP endpoint and an account there. */
 export interface PapTarget {
@@ -28,6 +28,10 @@ export interface PapAnswer {
 
 export interface PushState extends PapAnswer {
   readonly results: readonly StatusQueryResult[];
+}
+
+export interface PushCancellation extends PapAnswer {
+  readonly results: CancelResponse['results'];
 }
 
 const VERSION = '2.0';
@@ -68,6 +72,15 @@ export class PapClient {
     const document = writeStatusQuery({ pushId, addresses: [], papVersion: VERSION });
     const answer = await this.#post('application/xml', Buffer.from(document));
     if (answer.message !== 'statusquery-response') return { ...codeOf(answer), results: [] };
+    const [first] = answer.results;
+    return { code: first?.code ?? 0, desc: first?.desc ?? '', results: answer.results };
+  }
+
+  /** Asks to cancel a push for these recipients, or for all. Rejects as {@link PapClient.status}. */
+  async cancel(pushId: string, addresses: readonly string[]): Promise<PushCancellation> {
+    const document = writeCancelMessage({ pushId, addresses, papVersion: VERSION });
+    const answer = await this.#post('application/xml', Buffer.from(document));
+    if (answer.message !== 'cancel-response') return { ...codeOf(answer), results: [] };
     const [first] = answer.results;
     return { code: first?.code ?? 0, desc: first?.desc ?? '', results: answer.results };
   }

@@ -89,6 +89,8 @@ function defineInitiator(program: Command, on: On, terminal: Terminal): void {
       .addOption(new Option('--priority <priority>', 'order among waiting pushes').choices(['high', 'medium', 'low']))
       .option('--deliver-before <time>', 'give up then, such as 2026-09-21T14:00:00Z')
       .option('--push-id <id>', 'default: a new one')
+      .option('--replace <push-id>', 'cancel that push where it still waits, and take its place')
+      .option('--pending-only', 'with --replace: go only to those for whom the old one still waited')
       .option('--notify-url <url>', 'where the result notification goes')
       .option('--wait', 'stay until the push has come to its end'),
     async (file: string, options: never) => (await import('./push.ts')).push(file, options, terminal),
@@ -96,6 +98,13 @@ function defineInitiator(program: Command, on: On, terminal: Terminal): void {
   on(
     withTarget(program.command('status')).description('tell how a push stands').argument('<push-id>'),
     async (pushId: string, options: never) => (await import('./status.ts')).status(pushId, options, terminal),
+  );
+  on(
+    withTarget(program.command('cancel'))
+      .description('cancel a push that still waits; exit code 0 when it was cancelled for everybody meant')
+      .argument('<push-id>')
+      .option('--to <address...>', 'only for these recipients, written as push takes them'),
+    async (pushId: string, options: never) => (await import('./cancel.ts')).cancel(pushId, options, terminal),
   );
 }
 

@@ -25,6 +25,9 @@ export interface PushOptions extends TargetOptions {
   readonly deliverBefore?: string | undefined;
   readonly pushId?: string | undefined;
   readonly notifyUrl?: string | undefined;
+  /** push-id of the push to take the place of. */
+  readonly replace?: string | undefined;
+  readonly pendingOnly?: boolean | undefined;
   /** Stay until every recipient has come to an end. */
   readonly wait?: boolean | undefined;
   readonly json?: boolean | undefined;
@@ -45,6 +48,9 @@ export async function push(
   clock: Clock = systemClock,
 ): Promise<ExitCode> {
   const target = papTarget(options);
+  if (options.pendingOnly === true && options.replace === undefined) {
+    throw new PpgError('PPG_E_OPTIONS', '--pending-only goes with --replace PUSH-ID');
+  }
   const host = new URL(target.url).hostname;
   const addresses = options.to.map((recipient) => addressText(recipient, host));
   const deliverBefore = timeOf(options.deliverBefore);
@@ -56,7 +62,8 @@ export async function push(
       {
         pushId,
         addresses,
-        replaceMethod: 'all',
+        ...(options.replace !== undefined && { replacePushId: options.replace }),
+        replaceMethod: options.pendingOnly === true ? 'pending-only' : 'all',
         progressNotes: false,
         ...(deliverBefore !== undefined && { deliverBefore }),
         ...(options.notifyUrl !== undefined && { notifyUrl: options.notifyUrl }),

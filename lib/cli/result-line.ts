@@ -1,10 +1,17 @@
 import { formatDatetime } from '../codec/pap/datetime.ts';
-import type { StatusQueryResult } from '../codec/pap/messages.ts';
-import { describeCode } from '../model/result-codes.ts';
+import type { CancelResponse, StatusQueryResult } from '../codec/pap/messages.ts';
+import { describeCode, PAP } from '../model/result-codes.ts';
+
+const whoOf = (addresses: readonly string[]): string =>
+  addresses.length === 0 ? 'all recipients' : addresses.map(readable).join(', ');
+
+/** One cancel-result for people. */
+export const cancelLine = ({ code, desc, addresses }: CancelResponse['results'][number]): string =>
+  `${whoOf(addresses)}: ${code === PAP.OK ? 'cancelled' : 'not cancelled'}, ${code} ${desc ?? describeCode(code)}`;
 
 /** One statusquery-result for people. */
 export function resultLine({ state, code, desc, addresses, eventTime, qos }: StatusQueryResult): string {
-  const who = addresses.length === 0 ? 'all recipients' : addresses.map(readable).join(', ');
+  const who = whoOf(addresses);
   const when = eventTime === undefined ? '' : `  since ${formatDatetime(eventTime)}`;
   const how = state === 'delivered' && qos !== undefined ? ` (${qos.deliveryMethod})` : '';
   return `${who}: ${state}${how}, ${code} ${desc ?? describeCode(code)}${when}`;

@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import { messageOf, PpgError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { RecipientAddress } from '../model/address.ts';
 import type { Submission } from '../model/push.ts';
 import type { OpenCounts, OpenLedger } from './ledger.ts';
-import { type AllowRules, compilePolicy, type Policy } from './policy.ts';
+import { type AllowRules, compilePolicy, type Policy, recipientCheck } from './policy.ts';
 import { RateLimit } from './rate-limit.ts';
 
 export interface AdmissionAccount {
@@ -24,6 +25,7 @@ export interface AdmissionOptions {
 
 interface Gate {
   readonly policy: Policy;
+  readonly recipients: ReturnType<typeof recipientCheck>;
   readonly open: number;
   readonly rate: RateLimit | undefined;
   readonly rules: string;
@@ -63,6 +65,7 @@ export class Admission {
       const before = this.#gates.get(name);
       gates.set(name, {
         policy: compilePolicy(allow),
+        recipients: recipientCheck(allow.recipients),
         open: allow.open ?? Number.POSITIVE_INFINITY,
         rate: before?.rules === rules ? before.rate : allow.rate && new RateLimit(allow.rate),
         rules,
@@ -87,6 +90,14 @@ export class Admission {
     }
     const { rate, open } = gate;
     return rate === undefined ? this.#reserve(submission, open) : this.#inRate(submission, rate, open);
+  }
+
+  /** Throws PPG_E_FORBIDDEN when the account may not push to that user: then it may not ask about the user either. */
+  mayAsk(initiator: string, address: RecipientAddress): void {
+    const refusal = this.#gates.get(initiator)?.recipients?.({ recipients: [address] });
+    if (refusal !== undefined) {
+      throw new PpgError('PPG_E_FORBIDDEN', `${refusal.reason} (${refusal.rule})`, { rule: refusal.rule });
+    }
   }
 
   async #inRate(submission: Submission, rate: RateLimit, open: number): Promise<() => void> {

@@ -82,7 +82,10 @@ const lower = (text: string): string => text.toLowerCase();
 const SHOWN = 100;
 const shown = (text: string): string => (text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
 
-function recipientCheck(rules: RecipientRules | undefined): Policy | undefined {
+/** What the rules say of recipients alone; undefined: nothing against anybody. Throws PPG_E_OPTIONS. */
+export function recipientCheck(
+  rules: RecipientRules | undefined,
+): ((submission: Pick<Submission, 'recipients'>) => PolicyRefusal | undefined) | undefined {
   if (rules === undefined) return undefined;
   const isDomain = hostMatcher(rules.domains ?? []);
   const numbers = rules.numbers ?? [];

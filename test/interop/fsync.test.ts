@@ -42,7 +42,7 @@ describeWith(STRACE, 'the disk before the 1001, as the kernel sees it', function
     const calls = 'trace=fsync,fdatasync,pwrite64,write,writev';
     gateway = new Program(
       'strace',
-      ['-f', '-qq', '-s', '65536', '-o', trace, '-e', calls, process.execPath, MAIN, 'serve'],
+      ['-D', '-f', '-qq', '-s', '65536', '-o', trace, '-e', calls, process.execPath, MAIN, 'serve'],
       folder,
       {
         ...process.env,

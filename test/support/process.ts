@@ -13,9 +13,9 @@ export class Program {
   readonly #watchers = new Set<() => void>();
 
   /** Its standard input is a pipe that stays open and empty: some clients end at the end of theirs. */
-  constructor(command: string, args: readonly string[], cwd: string) {
+  constructor(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = process.env) {
     this.#name = command;
-    this.#child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child.stdout?.on('data', (chunk) => this.#take('stdout', String(chunk)));
     this.#child.stderr?.on('data', (chunk) => this.#take('stderr', String(chunk)));
     this.ended = new Promise((resolve) => {

@@ -39,6 +39,8 @@ const CLAIM_BATCH = 100;
 const LEASE_MARGIN = 30_000;
 const STORE_REST = 1000;
 
+const CROWDED: PostResult = { ok: false, cause: 'too many notifications wait for this target' };
+
 interface Target {
   active: number;
   readonly queue: { notification: Notification; leaseUntil: number }[];
@@ -117,7 +119,13 @@ export class Notifier {
     this.#held++;
     const leaseUntil = this.#o.clock.now() + LEASE;
     if (target.active < this.#o.policy.perTarget) void this.#work(origin, target, notification);
-    else target.queue.push({ notification, leaseUntil });
+    else if (target.queue.length < this.#share) target.queue.push({ notification, leaseUntil });
+    else void this.#record(notification, CROWDED);
+  }
+
+  /** What one target may hold: room for one more target is always left, so a PI that hangs never takes it all. */
+  get #share(): number {
+    return Math.floor(QUEUE_LIMIT / (this.#targets.size + 1));
   }
 
   async #work(origin: string, target: Target, first: Notification): Promise<void> {

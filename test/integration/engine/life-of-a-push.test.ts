@@ -381,7 +381,7 @@ describe('result notifications', () => {
     disk.resolve();
   });
 
-  it('more than can be held wait in the store and follow as soon as there is room', async () => {
+  it('more than can be held wait in the store and follow when there is room', async () => {
     const hang = deferred<{ ok: boolean; cause: string }>();
     const many = 10_100;
     bench.post = () => hang.promise;
@@ -394,10 +394,26 @@ describe('result notifications', () => {
     hang.resolve({ ok: true, cause: 'http 202' });
     while (bench.posted.length < many) {
       const before = bench.posted.length;
-      await bench.clock.advance(1000);
+      await bench.clock.advance(10_000);
       assert.ok(bench.posted.length > before, `${before} of ${many} were posted`);
     }
     assert.equal(new Set(bench.posted.map(({ pushId }) => pushId)).size, many);
+  });
+
+  it('a PI that hangs never takes all the room, and what it did not get comes when it is back', async () => {
+    const hang = deferred<{ ok: boolean; cause: string }>();
+    const many = 6000;
+    bench.post = ({ notifyUrl }) => (notifyUrl.includes('slow') ? hang.promise : { ok: true, cause: 'http 202' });
+    const submit = (pushId: string, notifyUrl: string): Promise<unknown> =>
+      bench.engine.submit(submission({ pushId, recipients: [address(pushId)], notifyUrl }));
+    await Promise.all(Array.from({ length: many }, (_, i) => submit(`slow${i}`, 'http://slow.test/')));
+    await settle();
+    await submit('fast', 'http://fast.test/');
+    await settle();
+    assert.ok(bench.posted.some(({ pushId }) => pushId === 'fast'));
+    hang.resolve({ ok: true, cause: 'http 202' });
+    await bench.clock.advance(60_000);
+    assert.equal(new Set(bench.posted.map(({ pushId }) => pushId)).size, many + 1);
   });
 
   it('owed ones survive a stop', async () => {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 /** Crockford's base 32: sorts as its numbers do and has no letters that look like digits. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
@@ -60,7 +60,6 @@ export const randomToken = (bytes = 12): string => randomBytes(bytes).toString('
 
 /** A stable token: the same parts give the same 32 hex digits, in every process and after every restart. */
 export function stableToken(...parts: string[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(`${part.length}:${part}`);
-  return hash.digest('hex').slice(0, 32);
+  const text = parts.map((part) => `${part.length}:${part}`).join('');
+  return hash('sha256', text, 'hex').slice(0, 32);
 }

@@ -10,6 +10,7 @@ import type { PushMessage } from '../lib/codec/pap/messages.ts';
 import { readPapDocument } from '../lib/codec/pap/read.ts';
 import { toSubmission } from '../lib/codec/pap/submission.ts';
 import { PAP_CONTENT_TYPE } from '../lib/codec/pap/write.ts';
+import type { EngineEvents } from '../lib/model/engine-events.ts';
 import type { PapService } from '../lib/model/pap-service.ts';
 import { PAP } from '../lib/model/result-codes.ts';
 import type { AuthResult, PiAccount, PiAuthenticator } from '../lib/security/pi-auth.ts';
@@ -34,7 +35,9 @@ export interface PapDependencies {
   /** Milliseconds for the body to arrive. Default 30 s. */
   readonly bodyTimeout?: number;
   /** Told of every submission and query that was refused with a PAP code, for metrics. */
-  readonly onRefused?: (refusal: { initiator: string; pushId: string; code: number; at: number }) => void;
+  readonly onRefused?: (refusal: EngineEvents['refused']) => void;
+  /** Told of every log-in that was refused. */
+  readonly onDenied?: (denial: EngineEvents['denied']) => void;
   /** Take notify URLs that point at loopback and private addresses. Default false. */
   readonly allowPrivateNotify?: boolean;
 }
@@ -92,7 +95,9 @@ class PapEndpoint {
     const source = request.ip ?? request.socket.remoteAddress ?? '';
     const { auth } = this.#o;
     const checked = auth.check(request.headers.authorization, source, request.socket, request);
-    const account = admitted(checked instanceof Promise ? await checked : checked, auth.challenges ?? BASIC);
+    const result = checked instanceof Promise ? await checked : checked;
+    if (!result.ok) this.#deny(result, source);
+    const account = admitted(result, auth.challenges ?? BASIC);
     const media = acceptable(
       parseMediaType(request.headers['content-type'] ?? ''),
       request.headers['content-encoding'],
@@ -110,6 +115,11 @@ class PapEndpoint {
     if (typeof answer === 'string') send(response, status, answer);
     else if ('type' in answer) send(response, status, answer.body, { 'Content-Type': answer.type });
     else send(response, answer.status, answer.xml, retryAfter(answer.retryAfter));
+  }
+
+  #deny({ reason, initiator }: Extract<AuthResult, { ok: false }>, source: string): void {
+    const denial = { at: this.#o.clock.now(), source, reason };
+    this.#o.onDenied?.(initiator === undefined ? denial : { ...denial, initiator });
   }
 
   /** Reads the message, has it carried out and writes the answer; never rejects. */
@@ -169,7 +179,9 @@ class PapEndpoint {
   #report(error: unknown, account: PiAccount, document: PapDocument | undefined): void {
     const { code } = outcomeOf(error);
     const pushId = document === undefined ? undefined : identify(document).pushId;
-    this.#o.onRefused?.({ initiator: account.name, pushId: pushId ?? '', code, at: this.#o.clock.now() });
+    const rule = error instanceof PpgError ? error.rule : undefined;
+    const refusal = { initiator: account.name, pushId: pushId ?? '', code, at: this.#o.clock.now() };
+    this.#o.onRefused?.(rule === undefined ? refusal : { ...refusal, rule });
     const fields = {
       initiator: account.name,
       pushId,

@@ -10,7 +10,9 @@ import {
   initiatorSchema,
 } from './initiator-options.ts';
 import type { TokenOptions } from './security/bearer-token.ts';
+import type { BlockEntry } from './security/block-list.ts';
 import type { SipCredentials } from './sip/digest-client.ts';
+import type { TlsOptions } from './stack/tls-options.ts';
 import type { ListenPoint } from './stack/types.ts';
 
 /** The gateway's own SIP stack, for what drachtio cannot carry: binary bodies, Route sets, large requests. */
@@ -32,6 +34,8 @@ export interface SipOptions {
   readonly leg: 'auto' | 'drachtio' | 'direct';
   /** Default false: no direct leg. */
   readonly direct: false | DirectLegOptions;
+  /** TLS of the direct leg, as PEM or names of files. Needed to listen by TLS; as a client the leg always can. */
+  readonly tls?: TlsOptions | undefined;
   /**
    * Whom the gateway says it is when a proxy or server asks (401, 407; RFC 3261 section 22). Without `realm` they answer
    * every realm that has none of its own. Default none: the core has to trust the gateway by address.
@@ -68,6 +72,8 @@ export interface CheckedConfiguration {
   readonly store: string;
   /** Nobody may submit by default. */
   readonly initiators: readonly InitiatorOptions[];
+  /** Who wants no pushes, of whom, for what. Default nobody. */
+  readonly block: readonly BlockEntry[];
   /** Ways to log in besides the accounts' passwords and certificates. */
   readonly auth: AuthOptions;
   readonly sip: SipOptions;
@@ -100,8 +106,24 @@ export type PpgConfiguration = Defaulted<Omit<CheckedConfiguration, 'domain' | '
     | undefined;
 };
 
+const blockSchema = z.strictObject({
+  user: z.string().min(1).max(255).optional(),
+  initiator: z.string().min(1).max(255).optional(),
+  application: z.string().min(1).max(255).optional(),
+});
 /** A user name ends up in a header, where a line break would end it. */
 const inHeader = z.string().regex(/^[^\p{Cc}]*$/u, 'must have no control characters');
+const pemOrFile = z.string().min(1, 'must be PEM or the name of a file that holds it');
+
+const tls = z.strictObject({
+  cert: pemOrFile.optional(),
+  key: pemOrFile.optional(),
+  ca: pemOrFile.optional(),
+  hosts: z.record(z.string(), z.strictObject({ cert: pemOrFile, key: pemOrFile })).optional(),
+  requireClientCertificate: z.boolean().default(false),
+  verifyServer: z.boolean().default(true),
+});
+
 const milliseconds = z.number().int().nonnegative();
 const sipUri = z.string().regex(/^sips?:[^\s<>"]+$/i, 'must be a SIP URI such as sip:10.0.0.1:5060;transport=tcp');
 
@@ -117,6 +139,7 @@ const schema = z.strictObject({
     .default('sqlite:./ppg.db'),
   initiators: z.array(initiatorSchema).default([]),
   auth: authSchema.prefault({}),
+  block: z.array(blockSchema).default([]),
   sip: z
     .strictObject({
       nextHop: sipUri.optional(),
@@ -130,7 +153,7 @@ const schema = z.strictObject({
             listen: z
               .array(
                 z.strictObject({
-                  protocol: z.enum(['udp', 'tcp']),
+                  protocol: z.enum(['udp', 'tcp', 'tls']),
                   host: z.string().min(1),
                   port: z.number().int().min(0).max(65_535),
                 }),
@@ -141,6 +164,7 @@ const schema = z.strictObject({
           }),
         ])
         .default(false),
+      tls: tls.optional(),
       credentials: z
         .array(
           z.strictObject({
@@ -200,6 +224,10 @@ export const checkOptions = (configuration: PpgConfiguration): CheckedConfigurat
 /** As checkOptions, for accounts that come later. */
 export const checkInitiators = (initiators: readonly InitiatorConfiguration[]): readonly InitiatorOptions[] =>
   checked(schema.pick({ initiators: true }), { initiators }).initiators;
+
+/** As checkOptions, for a block list that comes later. */
+export const checkBlocked = (block: readonly BlockEntry[]): readonly BlockEntry[] =>
+  checked(schema.pick({ block: true }), { block }).block;
 
 function checked<T>(by: z.ZodType<T>, given: unknown): T {
   const result = by.safeParse(given);

@@ -3,6 +3,7 @@ import { createOptionsHandler } from '../handlers/options.ts';
 import { type PapHttpHandler, papRouter } from '../handlers/pap.ts';
 import { createRegisterHandler } from '../handlers/register.ts';
 import { type Clock, systemClock } from './base/clock.ts';
+import { PpgError } from './base/errors.ts';
 import { Events, type Listener } from './base/events.ts';
 import { randomToken } from './base/ids.ts';
 import { type Logger, silentLogger } from './base/log.ts';
@@ -16,16 +17,27 @@ import type { InitiatorConfiguration } from './initiator-options.ts';
 import { createLegs, receiveOn, shortcomings } from './legs.ts';
 import type { EngineEvents } from './model/engine-events.ts';
 import type { CancelAnswer } from './model/pap-service.ts';
+import { PAP } from './model/result-codes.ts';
 import { middlewareOf, mountOn } from './mount.ts';
-import { type CheckedConfiguration, checkInitiators, checkOptions, type PpgConfiguration } from './options.ts';
+import { type AuditLog, createAudit } from './ops/audit.ts';
+import {
+  type CheckedConfiguration,
+  checkBlocked,
+  checkInitiators,
+  checkOptions,
+  type PpgConfiguration,
+} from './options.ts';
 import { type PushRequest, submissionOf } from './push-request.ts';
 import type { AuthenticateHook } from './security/authenticator.ts';
+import type { BlockEntry } from './security/block-list.ts';
+import type { AllowDelivery } from './security/consent.ts';
 import type { SipHandler } from './sip/leg.ts';
 import { ownAddress } from './sip/own-address.ts';
 import { createRegistrations } from './sip/registrations.ts';
 import { createSipSender } from './sip/sender.ts';
 import type { SrfLike } from './sip/srf-like.ts';
 import { trustedPeers } from './sip/trusted-peers.ts';
+import type { SipTraceListener } from './stack/trace.ts';
 import type { ListenPoint } from './stack/types.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts';
@@ -39,6 +51,8 @@ export interface PpgOptions extends Omit<PpgConfiguration, 'store'> {
   readonly srf?: SrfLike | undefined;
   /** A second connected Srf to send over, without routes, so that the app's large frames and ours never meet. */
   readonly outbound?: SrfLike | undefined;
+  /** Is told of every SIP message of the direct leg, as it is on the wire. */
+  readonly trace?: SipTraceListener | undefined;
   /** Any pino-shaped logger; default silent. */
   readonly log?: Logger | undefined;
   readonly clock?: Clock | undefined;
@@ -48,6 +62,13 @@ export interface PpgOptions extends Omit<PpgConfiguration, 'store'> {
    * ten seconds.
    */
   readonly authenticate?: AuthenticateHook | undefined;
+  /**
+   * Says whether a subscriber is to get a push, asked before every attempt: `false` ends the recipient as undeliverable
+   * 2001. When it throws or takes longer than ten seconds the push waits and is asked about again.
+   */
+  readonly allowDelivery?: AllowDelivery | undefined;
+  /** Gets a line for every decision, as pino's `info(fields, message)`; never content, secrets or subscribers. */
+  readonly audit?: AuditLog | undefined;
 }
 
 /** A running gateway. */
@@ -75,6 +96,8 @@ export interface Ppg {
    * changes nothing when one cannot be used.
    */
   setInitiators(initiators: readonly InitiatorConfiguration[]): void;
+  /** Replaces the block list without a restart, as setInitiators does the accounts. */
+  setBlocked(block: readonly BlockEntry[]): void;
   /**
    * Cancels what still waits, for all recipients or for those in `to`; `initiator` defaults to `app`. One result for each
    * code: 1000 cancelled, 2003 not in the push, 2008 sent or perhaps sent, 3003 over already. Undefined: no such push.
@@ -85,6 +108,11 @@ export interface Ppg {
   /** Listens to what happens; the function it returns takes the listener off. */
   on<K extends keyof EngineEvents>(event: K, listener: Listener<EngineEvents[K]>): () => void;
   counts(): Promise<StoreCounts>;
+  /**
+   * Reads the files of `sip.tls` again; connections that are there stay. Throws PPG_E_OPTIONS when the new ones cannot be
+   * used, and keeps the old.
+   */
+  reloadTls(): void;
   /** Attempts under way. */
   readonly inFlight: number;
   /** Where the direct leg listens; empty without one. */
@@ -98,14 +126,36 @@ export interface Ppg {
  * Throws PPG_E_OPTIONS with one line for each option that cannot be used.
  */
 export function createPpg(given: PpgOptions): Ppg {
-  const { srf, outbound, log = silentLogger, clock = systemClock, store, authenticate, ...rest } = given;
+  const {
+    srf,
+    outbound,
+    log = silentLogger,
+    clock = systemClock,
+    store,
+    authenticate,
+    allowDelivery,
+    audit,
+    trace,
+    ...rest
+  } = given;
   const options = checkOptions({ ...rest, store: typeof store === 'object' ? undefined : store });
   const { domain, limits, sip } = options;
   const identity = options.identity ?? `sip:push@${domain}`;
   const keep = typeof store === 'object' ? store : openStore(options, log);
   const events = new Events<EngineEvents>((error) => log.error({ err: error }, 'a listener of the gateway failed'));
+  if (audit !== undefined) createAudit({ on: (event, listener) => events.on(event, listener) }, audit);
 
-  const legs = createLegs({ srf, outbound, direct: sip.direct, force: sip.leg, domain, clock, log });
+  const legs = createLegs({
+    srf,
+    outbound,
+    direct: sip.direct,
+    force: sip.leg,
+    tls: sip.tls,
+    trace,
+    domain,
+    clock,
+    log,
+  });
   const sender = createSipSender({
     legs: legs.all,
     force: sip.leg,
@@ -124,6 +174,9 @@ export function createPpg(given: PpgOptions): Ppg {
   const tenancy = createTenancy({
     auth: options.auth,
     authenticate,
+    block: options.block,
+    allowDelivery,
+    domain,
     initiators: options.initiators,
     backlog: limits.backlog,
     store: keep,
@@ -133,6 +186,7 @@ export function createPpg(given: PpgOptions): Ppg {
   });
   const engine = new Engine({
     admit: tenancy.admit,
+    allowDelivery: tenancy.allowDelivery,
     mayAsk: tenancy.mayAsk,
     opened: tenancy.opened,
     store: keep,
@@ -195,6 +249,7 @@ export function createPpg(given: PpgOptions): Ppg {
         domain,
         allowPrivateNotify: options.notify.allowPrivate,
         onRefused: (refusal) => events.emit('refused', refusal),
+        onDenied: (denial) => events.emit('denied', denial),
         maxBodyBytes: limits.maxBodyBytes,
       }),
     async start() {
@@ -218,8 +273,16 @@ export function createPpg(given: PpgOptions): Ppg {
     },
     async submit(push) {
       const submission = submissionOf(push, domain);
-      return { ...(await engine.submit(submission)), pushId: submission.pushId };
+      const { initiator, pushId } = submission;
+      try {
+        return { ...(await engine.submit(submission)), pushId };
+      } catch (error) {
+        const { papCode: code = PAP.INTERNAL_ERROR, rule } = error instanceof PpgError ? error : {};
+        events.emit('refused', { initiator, pushId, at: clock.now(), code, ...(rule !== undefined && { rule }) });
+        throw error;
+      }
     },
+    setBlocked: (block) => tenancy.setBlocked(checkBlocked(block)),
     setInitiators: (initiators) => tenancy.setInitiators(checkInitiators(initiators)),
     async cancel(pushId, initiator = 'app', to = []) {
       const addresses = (typeof to === 'string' ? [to] : to).map((text) => parseAddress(text, { domain }));
@@ -228,6 +291,7 @@ export function createPpg(given: PpgOptions): Ppg {
     status: (pushId, initiator = 'app') => engine.find(initiator, pushId),
     on: (event, listener) => events.on(event, listener),
     counts: () => keep.counts(),
+    reloadTls: () => legs.stack?.reloadTls(),
     get inFlight() {
       return engine.inFlight;
     },

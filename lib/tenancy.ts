@@ -5,9 +5,11 @@ import type { Logger } from './base/log.ts';
 import type { AuthOptions, InitiatorOptions } from './initiator-options.ts';
 import type { RecipientAddress } from './model/address.ts';
 import type { EngineEvents } from './model/engine-events.ts';
-import type { Submission } from './model/push.ts';
+import type { Push, Submission } from './model/push.ts';
 import { Admission } from './security/admission.ts';
 import { type AuthenticateHook, Authenticator } from './security/authenticator.ts';
+import { type BlockEntry, BlockList } from './security/block-list.ts';
+import { type AllowDelivery, type Consent, ConsentKeeper } from './security/consent.ts';
 import { type OpenCounts, OpenLedger } from './security/ledger.ts';
 import type { Store } from './store/store.ts';
 
@@ -15,6 +17,9 @@ export interface TenancyOptions {
   readonly initiators: readonly InitiatorOptions[];
   readonly auth: AuthOptions;
   readonly authenticate: AuthenticateHook | undefined;
+  readonly block: readonly BlockEntry[];
+  readonly allowDelivery: AllowDelivery | undefined;
+  readonly domain: string;
   /** `limits.backlog`. */
   readonly backlog: number;
   readonly store: Pick<Store, 'counts' | 'operator'>;
@@ -30,6 +35,10 @@ export interface Tenancy {
   admit(submission: Submission): (() => void) | Promise<() => void>;
   /** See EngineOptions.mayAsk. */
   mayAsk(initiator: string, address: RecipientAddress): void;
+  /** See EngineOptions.allowDelivery. */
+  allowDelivery(push: Push, aor: string): Consent | Promise<Consent>;
+  /** Replaces the block list. Throws PPG_E_OPTIONS and changes nothing then. */
+  setBlocked(block: readonly BlockEntry[]): void;
   /** Counts what the store holds; once it is open, before anything is delivered. Never rejects. */
   opened(): Promise<void>;
   /** Replaces the accounts. Throws PPG_E_OPTIONS and changes nothing then. */
@@ -52,18 +61,26 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       log.warn({ cause: messageOf(error) }, 'the store could not be counted; limits on what waits start from nothing');
     }
   };
-  const { authenticate } = options;
+  const { authenticate, domain, allowDelivery } = options;
+  const consent = new ConsentKeeper({ blocked: new BlockList(options.block, domain), allowDelivery, clock, log });
+  const blocked = (submission: Submission): boolean => consent.blocks(submission);
   const auth = new Authenticator({ accounts: initiators, token: options.auth.token, authenticate, clock, log });
-  const admission = new Admission({ accounts: initiators, ledger, backlog, recount, clock, log });
+  const admission = new Admission({ accounts: initiators, blocked, ledger, backlog, recount, clock, log });
   return {
     auth,
     admit: (submission) => admission.admit(submission),
     mayAsk: (initiator, address) => admission.mayAsk(initiator, address),
     opened: count,
+    allowDelivery: (push, aor) => consent.allows(push, aor),
+    setBlocked(block) {
+      consent.blocked = new BlockList(block, domain);
+      events.emit('operator', { at: clock.now(), action: 'block', entries: block.length });
+    },
     setInitiators(accounts) {
       const admit = admission.prepare(accounts);
       auth.setAccounts(accounts);
       admit();
+      events.emit('operator', { at: clock.now(), action: 'initiators', accounts: accounts.length });
       const before = quotas;
       quotas = hasQuotas(accounts);
       if (quotas && !before) void count();

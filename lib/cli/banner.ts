@@ -48,7 +48,8 @@ function legs(config: NodeConfig, { ports, announced }: RunningNode): string {
   else if (config.drachtio.host !== undefined) {
     parts.push(`drachtio-srf on ${config.drachtio.host}:${config.drachtio.port} (SIP ${announced})`);
   }
-  if (ports.direct !== undefined) parts.push(`direct (SIP ${ports.direct})`);
+  if (ports.direct !== undefined)
+    parts.push(`direct (SIP ${ports.direct}${ports.directTls === undefined ? '' : `, TLS ${ports.directTls}`})`);
   return parts.join(', ');
 }
 

@@ -42,6 +42,10 @@ export interface NodeConfig {
     readonly trustedPeers: readonly string[];
     readonly registrations: 'register' | 'none';
     readonly notFoundIsFinal: boolean;
+    /** TLS of the direct leg, which listens at `port` once there is a certificate. */
+    readonly tls?: (TlsOptions & { readonly port: number }) | undefined;
+    /** Log every SIP message, a line each, at level debug. */
+    readonly trace?: boolean | undefined;
     /** As in PpgConfiguration, checked with it. */
     readonly credentials?: readonly unknown[] | undefined;
   };
@@ -56,6 +60,10 @@ export interface NodeConfig {
     readonly port: number;
     readonly secret?: string | undefined;
   };
+  readonly block?: readonly unknown[] | undefined;
+  /** A file of further entries, see parseBlockFile. */
+  readonly blockFile?: string | undefined;
+  readonly audit?: { readonly file?: string | undefined } | undefined;
   readonly limits: Readonly<Record<string, unknown>>;
   readonly retry: Readonly<Record<string, unknown>>;
   readonly notify: Readonly<Record<string, unknown>>;
@@ -81,6 +89,10 @@ const listOrText = (value: unknown): unknown =>
 
 const PORT = 'must be a port number, 0 to 65535 (0: any that is free)';
 const port = z.preprocess(numberOrText, z.number(PORT).int(PORT).min(0, PORT).max(65_535, PORT));
+const file = z
+  .string()
+  .min(1, 'must be PEM or the name of a file that holds it')
+  .max(1024 * 1024);
 const FLAG = 'must be 1 (true) or 0 (false)';
 const flag = z.preprocess(flagOrText, z.boolean(FLAG));
 const host = z.string('must be an address to listen on, such as 127.0.0.1 or 0.0.0.0').min(1).max(255);
@@ -133,6 +145,16 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       trustedPeers: z.preprocess(listOrText, z.array(z.string(), 'must be a list of addresses or CIDR ranges')),
       registrations: z.enum(['register', 'none'], 'must be register or none'),
       notFoundIsFinal: flag,
+      tls: z.strictObject({
+        port,
+        cert: file.optional(),
+        key: file.optional(),
+        ca: file.optional(),
+        hosts: z.record(z.string(), z.strictObject({ cert: file, key: file })).optional(),
+        requireClientCertificate: flag.default(false),
+        verifyServer: flag.default(true),
+      }),
+      trace: flag,
       credentials: z.array(z.unknown(), 'must be a list of credentials').optional(),
     }),
     core: z.strictObject({ port, users: z.record(z.string(), z.string()).optional() }),
@@ -143,6 +165,9 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       port,
       secret: z.string().min(1).optional(),
     }),
+    block: z.array(z.unknown(), 'must be a list of entries').default([]),
+    blockFile: z.string().min(1).optional(),
+    audit: z.strictObject({ file: z.string().min(1).optional() }).default({}),
     limits: rest.default({}),
     retry: rest.default({}),
     notify: z.looseObject({ allowPrivate: flag.default(false) }).default({ allowPrivate: false }),

@@ -112,8 +112,9 @@ function checkConfig(raw: unknown, variables: ReadonlyMap<string, string>): Node
 
 /** What of a node's configuration is the gateway's own. Its next hop and direct leg depend on what runs beside it. */
 export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
-  const { domain, identity, store, initiators, auth, sip, limits, retry, notify } = config;
+  const { domain, identity, store, initiators, auth, block, sip, limits, retry, notify } = config;
   const { trustedPeers, registrations, leg, notFoundIsFinal, nextHop, credentials } = sip;
+  const { port: _, ...tls } = sip.tls ?? {};
   // What is still unknown here is what checkOptions checks.
   return {
     domain,
@@ -121,7 +122,8 @@ export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
     store,
     initiators,
     auth,
-    sip: { trustedPeers, registrations, leg, notFoundIsFinal, nextHop, credentials },
+    block,
+    sip: { trustedPeers, registrations, leg, notFoundIsFinal, nextHop, credentials, tls },
     limits,
     retry,
     notify,

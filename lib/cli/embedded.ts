@@ -4,6 +4,7 @@ import { formatHostPort } from '../codec/sip/host.ts';
 import { type Core, createCore } from '../embedded/core/core.ts';
 import { createSipd, type Sipd } from '../embedded/sipd/sipd.ts';
 import { createSipStack } from '../stack/stack.ts';
+import type { SipTraceListener } from '../stack/trace.ts';
 import type { ListenPoint } from '../stack/types.ts';
 import type { BindingStore } from '../store/bindings.ts';
 import { createMemoryBindings } from '../store/memory-bindings.ts';
@@ -19,6 +20,8 @@ export interface EmbeddedOptions {
   readonly port: number;
   /** What Via and the like name instead of the host. */
   readonly advertise?: string | undefined;
+  /** Is told of every SIP message. */
+  readonly trace?: SipTraceListener | undefined;
 }
 
 /** Something that runs. */
@@ -59,8 +62,8 @@ export interface RunningSipd extends Running {
 
 /** Starts the stand-in for drachtio-server. Rejects with PPG_E_LISTEN when a port is taken. */
 export async function startSipd(options: SipdNodeOptions): Promise<RunningSipd> {
-  const { clock, log, host, port, drachtioPort, secret, advertise } = options;
-  const stack = createSipStack({ clock, log, listen: bothTransports(host, port), ...sentBy(advertise) });
+  const { clock, log, host, port, drachtioPort, secret, advertise, trace } = options;
+  const stack = createSipStack({ clock, log, listen: bothTransports(host, port), trace, ...sentBy(advertise) });
   const sipd: Sipd = createSipd({ clock, log, stack, port: drachtioPort, secret });
   await opening({ what: "SIP of the gateway's server", host, port, setBy: 'PPG_SIPD_PORT' }, () => stack.start());
   try {
@@ -97,8 +100,8 @@ export interface RunningCore extends Running {
 
 /** Starts the pocket SIP/IP core. Rejects with PPG_E_LISTEN when its port is taken. */
 export async function startCore(options: CoreNodeOptions): Promise<RunningCore> {
-  const { clock, log, host, port, domain, applicationServers, services, users, bindings, advertise } = options;
-  const stack = createSipStack({ clock, log, listen: bothTransports(host, port), ...sentBy(advertise) });
+  const { clock, log, host, port, domain, applicationServers, services, users, bindings, advertise, trace } = options;
+  const stack = createSipStack({ clock, log, listen: bothTransports(host, port), trace, ...sentBy(advertise) });
   const core = createCore({
     clock,
     log,

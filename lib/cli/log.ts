@@ -1,6 +1,9 @@
+import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type DestinationStream, type LoggerOptions, pino } from 'pino';
+import { messageOf, PpgError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { AuditLog } from '../ops/audit.ts';
 import type { LogLevel } from './config-schema.ts';
 
 /** The log of a standalone gateway: JSON lines on standard output; readable ones on a terminal where pino-pretty is installed. */
@@ -9,6 +12,31 @@ export function createLog(level: LogLevel, interactive = false, destination?: De
   if (destination !== undefined) return pino(options, destination);
   if (interactive && installed('pino-pretty')) return pino({ ...options, transport: { target: 'pino-pretty' } });
   return pino(options);
+}
+
+export interface AuditFile {
+  readonly log: AuditLog;
+  /** Opens the file anew, after it was moved away. */
+  reopen(): void;
+  /** Writes what is left. */
+  close(): void;
+}
+
+/** Audit lines as JSON, appended to a file that its owner alone can read. Throws PPG_E_CONFIG. */
+export function openAudit(file: string): AuditFile {
+  try {
+    // Opened once at first: what cannot be written is said at start and not when the first decision falls.
+    closeSync(openSync(file, 'a', 0o600));
+  } catch (error) {
+    const text = `ppg.audit.file (PPG_AUDIT_FILE): ${file} cannot be written: ${messageOf(error)}`;
+    throw new PpgError('PPG_E_CONFIG', text, { cause: error });
+  }
+  const destination = pino.destination({ dest: file, append: true, mode: 0o600, sync: false });
+  return {
+    log: pino({ base: null }, destination),
+    reopen: () => destination.reopen(),
+    close: () => destination.end(),
+  };
 }
 
 function installed(name: string): boolean {

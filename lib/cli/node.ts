@@ -1,14 +1,19 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { messageOf, PpgError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { AuditLog } from '../ops/audit.ts';
 import { createHealth } from '../ops/health.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import type { PpgConfiguration } from '../options.ts';
 import { createPpg, type Ppg } from '../ppg.ts';
+import { type BlockEntry, parseBlockFile } from '../security/block-list.ts';
 import { hashPassword } from '../security/password.ts';
 import type { SrfLike } from '../sip/srf-like.ts';
 import { connectSrf, disconnectSrf } from '../sip/srf-link.ts';
+import type { SipTraceListener } from '../stack/trace.ts';
+import { traceLine } from '../stack/trace-text.ts';
 import { gatewayConfiguration } from './config.ts';
 import type { NodeConfig } from './config-schema.ts';
 import {
@@ -28,6 +33,7 @@ import { loadSrf } from './srf.ts';
 
 export interface NodeOptions {
   readonly log: Logger;
+  readonly audit?: AuditLog | undefined;
   readonly clock?: Clock;
 }
 
@@ -40,6 +46,8 @@ export interface NodePorts {
   /** The protocol port of sipd. */
   readonly drachtio: number | undefined;
   readonly direct: number | undefined;
+  /** TLS of the direct leg. */
+  readonly directTls: number | undefined;
 }
 
 /** A standalone gateway with everything that runs beside it. */
@@ -58,7 +66,7 @@ export interface RunningNode {
    */
   stop(): Promise<boolean>;
   /**
-   * Takes over what may change while the node runs: accounts and the certificate of HTTPS. Rejects with PPG_E_OPTIONS or
+   * Takes over what may change while the node runs: accounts, the block list and certificates. Rejects with PPG_E_OPTIONS or
    * PPG_E_CONFIG when they cannot be used; what was there stays then.
    */
   reload(config: NodeConfig): Promise<void>;
@@ -88,13 +96,15 @@ export async function startNode(config: NodeConfig, options: NodeOptions): Promi
 
 async function start(
   config: NodeConfig,
-  { log, clock = systemClock }: NodeOptions,
+  { log, audit, clock = systemClock }: NodeOptions,
   started: (() => Promise<void> | void)[],
 ): Promise<RunningNode> {
   const { sip } = config;
   const embedded = { clock, log, host: sip.host, advertise: sip.advertise };
+  const traceOf = (part: string): SipTraceListener | undefined =>
+    sip.trace ? (trace) => log.debug({ sip: part }, traceLine(trace)) : undefined;
   const accounts = await accountsOf(config);
-  const server = await startServer(config, embedded, started);
+  const server = await startServer(config, { ...embedded, trace: traceOf('sipd') }, started);
   const ownCore = sip.nextHop === undefined;
   // the gateway must know its next hop before the core runs, since the core tells it of registrations as it starts
   const corePort = ownCore && config.core.port === 0 ? await freePort(loopbackOf(sip.host)) : config.core.port;
@@ -103,6 +113,8 @@ async function start(
   const ppg = createPpg({
     ...gatewayConfiguration(config),
     initiators: accounts,
+    block: blockedBy(config),
+    ...(audit !== undefined && { audit }),
     sip: {
       ...gatewayConfiguration(config).sip,
       nextHop,
@@ -110,6 +122,7 @@ async function start(
       direct: sip.leg === 'drachtio' ? false : directOf(config),
     },
     ...(server !== undefined && { srf: server.srf, outbound: server.outbound }),
+    trace: traceOf('direct'),
     clock,
     log,
   });
@@ -117,12 +130,16 @@ async function start(
   started.push(() => metrics.close());
   if (server !== undefined) ppg.mount(server.srf);
   const directName = { what: 'SIP of the direct leg', host: sip.host, port: config.direct.port };
-  await opening({ ...directName, setBy: 'PPG_DIRECT_PORT' }, () => ppg.start());
+  const setBy = `PPG_DIRECT_PORT${sip.tls?.cert === undefined ? '' : ' or PPG_SIP_TLS_PORT'}`;
+  await opening({ ...directName, setBy }, () => ppg.start());
   started.push(() => ppg.stop());
 
   const direct = ppg.directListening[0]?.port;
+  const directTls = ppg.directListening.find(({ protocol }) => protocol === 'tls')?.port;
   const announced = server?.announced ?? `${loopbackOf(sip.host)}:${direct}`;
-  const core = ownCore ? await startOwnCore(config, { ...embedded, port: corePort }, announced) : undefined;
+  const core = ownCore
+    ? await startOwnCore(config, { ...embedded, port: corePort, trace: traceOf('core') }, announced)
+    : undefined;
   if (core !== undefined) started.push(core.stop);
 
   const health = createHealth(ppg, clock);
@@ -140,15 +157,24 @@ async function start(
   };
   return {
     ppg,
-    ports: { http: http.port, sip: core?.port, sipd: server?.sipd?.port, drachtio: server?.sipd?.drachtioPort, direct },
+    ports: {
+      http: http.port,
+      sip: core?.port,
+      sipd: server?.sipd?.port,
+      drachtio: server?.sipd?.drachtioPort,
+      direct,
+      directTls,
+    },
     nextHop,
     announced,
     accounts: accounts.length,
     stop: () => inTime(stopAll(), config.stopWithin, clock),
     async reload(again) {
-      const accounts = await accountsOf(again);
+      const [accounts, blocked] = [await accountsOf(again), blockedBy(again)];
       http.reload();
       ppg.setInitiators(accounts);
+      ppg.setBlocked(blocked);
+      ppg.reloadTls();
     },
   };
 }
@@ -162,7 +188,13 @@ interface DrachtioServer {
   stop(): Promise<void>;
 }
 
-type Embedded = { clock: Clock; log: Logger; host: string; advertise: string | undefined };
+interface Embedded {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly host: string;
+  readonly advertise: string | undefined;
+  readonly trace?: SipTraceListener | undefined;
+}
 
 /** The drachtio server: the real one when its host is given, otherwise sipd; none when only the direct leg is wanted. */
 async function startServer(
@@ -211,7 +243,10 @@ function firstHostPort(hostPorts: string): string {
 }
 
 const directOf = ({ sip, direct }: NodeConfig): NonNullable<NonNullable<PpgConfiguration['sip']>['direct']> => ({
-  listen: bothTransports(sip.host, direct.port),
+  listen: [
+    ...bothTransports(sip.host, direct.port),
+    ...(sip.tls?.cert === undefined ? [] : [{ protocol: 'tls' as const, host: sip.host, port: sip.tls.port }]),
+  ],
   advertise: sip.advertise,
 });
 
@@ -247,6 +282,17 @@ async function accountsOf({ initiators, accounts }: NodeConfig): Promise<NonNull
     );
   }
   return all;
+}
+
+/** The entries of the configuration and those of its file. Throws PPG_E_CONFIG. */
+function blockedBy({ block, blockFile }: NodeConfig): readonly BlockEntry[] {
+  const given = (block ?? []) as readonly BlockEntry[];
+  if (blockFile === undefined) return given;
+  try {
+    return [...given, ...parseBlockFile(readFileSync(blockFile, 'utf8'))];
+  } catch (error) {
+    throw new PpgError('PPG_E_CONFIG', `ppg.blockFile (PPG_BLOCK_FILE): ${messageOf(error)}`, { cause: error });
+  }
 }
 
 async function inTime(work: Promise<void>, within: number, clock: Clock): Promise<boolean> {

@@ -37,8 +37,9 @@ function defineServers(program: Command, on: On, terminal: Terminal): void {
   on(
     program
       .command('serve')
-      .description('run a gateway with all it needs; configured by config/ and PPG_ variables (docs/operations.md)'),
-    async () => (await import('./serve.ts')).serve(terminal),
+      .description('run a gateway with all it needs; configured by config/ and PPG_ variables (docs/operations.md)')
+      .option('--trace', 'log every SIP message, a line each'),
+    async (options: { trace?: boolean }) => (await import('./serve.ts')).serve(options, terminal),
   );
   on(
     program

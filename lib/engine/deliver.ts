@@ -8,9 +8,10 @@ import { contradiction } from '../model/capabilities.ts';
 import type { Claim, DeliveryResult, Outcome } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
-import type { AttemptRecord } from '../model/push.ts';
+import type { AttemptRecord, Push } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import { isTerminal } from '../model/states.ts';
+import type { Consent } from '../security/consent.ts';
 import type { Lease, SettleResult, Store } from '../store/store.ts';
 import type { HopPace } from './hop-pace.ts';
 import { type EngineLimits, LEASE, type RetryPolicy } from './limits.ts';
@@ -39,6 +40,8 @@ export interface DelivererOptions {
   readonly nextLease: () => Lease | undefined;
   /** Gets the notifications that final states made, or hears that the store owes one. */
   readonly notifier: Pick<Notifier, 'hasRoom' | 'send' | 'kick'>;
+  /** Whether the subscriber is to get the push; `unsure` leaves it waiting. Default: yes. Must not throw or reject. */
+  readonly allowDelivery?: (push: Push, aor: string) => Consent | Promise<Consent>;
   /** Told when a recipient waits until `due`. */
   readonly onDue: (due: number) => void;
 }
@@ -79,8 +82,13 @@ export class Deliverer {
   }
 
   async #once(claim: Claim): Promise<Claim | undefined> {
-    const { clock, subscribers } = this.#o;
+    const { clock, subscribers, allowDelivery } = this.#o;
     const startedAt = clock.now();
+    if (allowDelivery !== undefined) {
+      const asked = allowDelivery(claim.pushData, claim.address.aor);
+      const allowed = asked instanceof Promise ? await asked : asked;
+      if (allowed !== true) return this.#unwanted(claim, allowed);
+    }
     const found = subscribers.find(claim.address.aor);
     const registration = found instanceof Promise ? await found : found;
     const { capabilities } = claim.pushData;
@@ -106,6 +114,24 @@ export class Deliverer {
       desc: describeCode(code),
     };
     return this.#settle(claim, outcome, [], way.cause);
+  }
+
+  /** Nobody may be sent what he does not want, nor lose what he does because nobody could say. */
+  #unwanted(claim: Claim, allowed: false | 'unsure'): Promise<Claim | undefined> {
+    if (allowed === false) {
+      const outcome = finalOutcome(claim, 'undeliverable', PAP.FORBIDDEN);
+      return this.#settle(claim, outcome, [], 'the subscriber or the operator wants no such pushes');
+    }
+    const code = PAP.SERVICE_UNAVAILABLE;
+    const outcome: Outcome = {
+      to: 'pending',
+      due: this.#o.clock.now() + this.#o.retry.longest,
+      offline: false,
+      attempted: claim.attempted,
+      code,
+      desc: describeCode(code),
+    };
+    return this.#settle(claim, outcome, [], 'nobody can say whether the subscriber wants it');
   }
 
   async #attempt(

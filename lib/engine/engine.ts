@@ -8,7 +8,8 @@ import type { RecipientAddress } from '../model/address.ts';
 import { type ClientCapabilities, capabilitiesOf } from '../model/capabilities.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
 import type { CancelAnswer, PapService, StatusAnswer } from '../model/pap-service.ts';
-import type { Submission } from '../model/push.ts';
+import type { Push, Submission } from '../model/push.ts';
+import type { Consent } from '../security/consent.ts';
 import type { PushStatus, Store } from '../store/store.ts';
 import { accept, type SubmitAnswer } from './accept.ts';
 import { cancelAnswer, tellCancelled } from './cancel.ts';
@@ -38,6 +39,8 @@ export interface EngineOptions {
   readonly hopPace: HopPacePolicy;
   /** 0 to 1; `Math.random` outside tests. */
   readonly random: () => number;
+  /** See DelivererOptions. */
+  readonly allowDelivery?: (push: Push, aor: string) => Consent | Promise<Consent>;
   /** Called when the store is open and nothing is delivered yet; must not reject. */
   readonly opened?: () => Promise<void>;
   /**

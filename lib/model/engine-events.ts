@@ -12,8 +12,10 @@ interface Of {
 export type EngineEvents = {
   /** A push was made durable: the PI may be told 1001. */
   accepted: Of & { readonly recipients: number; readonly expiresAt: number };
-  /** A submission was not taken. */
-  refused: Omit<Of, 'push'> & { readonly code: number };
+  /** A submission or query was not taken; `rule` is the option that refused it, where it was one. */
+  refused: Omit<Of, 'push'> & { readonly code: number; readonly rule?: string };
+  /** A log-in was refused; `initiator` only where such an account exists. */
+  denied: { readonly at: number; readonly source: string; readonly reason: string; readonly initiator?: string };
   /** An attempt begins at so many devices. */
   attempt: Of & { readonly index: number; readonly attempt: number; readonly aor: string; readonly devices: number };
   /** A recipient came to another state. */
@@ -32,6 +34,12 @@ export type EngineEvents = {
     readonly result: 'done' | 'retry' | 'dead';
     readonly tries: number;
     readonly cause: string;
+  };
+  /** An operator changed something; the rest says what and how much. */
+  operator: {
+    readonly at: number;
+    readonly action: 'initiators' | 'block' | 'replay' | 'erase';
+    readonly [detail: string]: string | number | undefined;
   };
   /** The next hop is given a rest until then, or goes on (undefined). */
   hop: { readonly at: number; readonly pausedUntil: number | undefined };

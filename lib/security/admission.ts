@@ -14,6 +14,8 @@ export interface AdmissionAccount {
 
 export interface AdmissionOptions {
   readonly accounts: readonly AdmissionAccount[];
+  /** Whether no recipient may get it, since the subscriber or the operator wants no such pushes. */
+  readonly blocked: (submission: Submission) => boolean;
   readonly ledger: OpenLedger;
   /** Recipients that may be open in the whole gateway; 0: no limit. */
   readonly backlog: number;
@@ -38,7 +40,7 @@ const OPEN_RETRY = 10_000;
 const RECOUNT_EVERY = 30_000;
 
 /**
- * Decides whether a submission may be stored: the account's policy, its rate, its open recipients, the backlog of the
+ * Decides whether a submission may be stored: the block list, the account's policy, its rate, its open recipients, the backlog of the
  * gateway, in this order. What the policy refuses takes nothing from the rate. Whoever has no rules (the app's
  * own pushes) meets the backlog only.
  */
@@ -82,6 +84,11 @@ export class Admission {
    * the option.
    */
   admit(submission: Submission): (() => void) | Promise<() => void> {
+    if (this.#o.blocked(submission)) {
+      throw new PpgError('PPG_E_FORBIDDEN', 'the recipient or the operator wants no such pushes (block)', {
+        rule: 'block',
+      });
+    }
     const gate = this.#gates.get(submission.initiator);
     if (gate === undefined) return this.#reserve(submission, Number.POSITIVE_INFINITY);
     const refusal = gate.policy(submission);

@@ -6,7 +6,7 @@ import type { Logger } from '../base/log.ts';
 import { createTokenVerifier, type TokenOptions, type TokenVerifier } from './bearer-token.ts';
 import { type CertificateAccount, type CertificateFinder, certificateFinder } from './client-certificate.ts';
 import { FailureLimiter } from './failure-limiter.ts';
-import { type AuthResult, type PiAccount, PiAuth, type PiAuthenticator } from './pi-auth.ts';
+import { type AuthResult, type PiAccount, PiAuth, type PiAuthenticator, readBasic } from './pi-auth.ts';
 
 /** An account that an integrator's own check has found: by name one of the gateway's, or one that only he knows. */
 export type FoundAccount = string | Omit<PiAccount, 'passwordHash'>;
@@ -126,7 +126,16 @@ export class Authenticator implements PiAuthenticator {
     if (certified !== undefined) return { ok: true, account: certified };
     const token = this.#verify === undefined ? undefined : BEARER.exec(authorization ?? '')?.[1];
     if (token !== undefined && token.length <= MAX_TOKEN) return this.#byToken(token, source);
-    return this.#passwords.check(authorization, source, connection);
+    const result = this.#passwords.check(authorization, source, connection);
+    if (result instanceof Promise) return result.then((ended) => this.#told(ended, authorization));
+    return this.#told(result, authorization);
+  }
+
+  /** Says whose password it was not, for the audit; a name that no account has may be a password put in the wrong place. */
+  #told(result: AuthResult, authorization: string | undefined): AuthResult {
+    if (result.ok || authorization === undefined || authorization.length > MAX_TOKEN) return result;
+    const name = readBasic(authorization)?.name;
+    return name !== undefined && this.#accounts.has(name) ? { ...result, initiator: name } : result;
   }
 
   #certified(connection: object | undefined): PiAccount | undefined {

@@ -22,11 +22,16 @@ export interface PiAccount {
   readonly rawAddresses?: boolean;
 }
 
-/** The answer to credentials. `retryAfter` is in milliseconds. */
+/** The answer to credentials. `retryAfter` is in milliseconds, `initiator` an account that exists and was named. */
 export type AuthResult =
   | { readonly ok: true; readonly account: PiAccount }
-  | { readonly ok: false; readonly reason: 'missing' | 'malformed' | 'wrong' }
-  | { readonly ok: false; readonly reason: 'limited' | 'busy'; readonly retryAfter: number };
+  | { readonly ok: false; readonly reason: 'missing' | 'malformed' | 'wrong'; readonly initiator?: string }
+  | {
+      readonly ok: false;
+      readonly reason: 'limited' | 'busy';
+      readonly retryAfter: number;
+      readonly initiator?: string;
+    };
 
 /** Who may submit. Known credentials are answered at once, others after a hash. */
 export interface PiAuthenticator {
@@ -234,12 +239,13 @@ export class PiAuth implements PiAuthenticator {
 const hashOf = ({ passwordHash }: PiAccount): PasswordHash | undefined =>
   passwordHash === undefined ? undefined : parsePasswordHash(passwordHash);
 
-interface Credentials {
+export interface Credentials {
   readonly name: string;
   readonly password: string;
 }
 
-function readBasic(header: string): Credentials | undefined {
+/** Undefined for what is not Basic. */
+export function readBasic(header: string): Credentials | undefined {
   const encoded = BASIC.exec(header)?.[1];
   if (encoded === undefined) return undefined;
   const text = Buffer.from(encoded, 'base64').toString('utf8');

@@ -1,6 +1,6 @@
 import { PpgError } from '../base/errors.ts';
 import type { RecipientAddress } from '../model/address.ts';
-import { parseApplicationId } from '../model/application-id.ts';
+import { applicationIdOf, parseApplicationId } from '../model/application-id.ts';
 import type { DeliveryMethod, Priority, Submission } from '../model/push.ts';
 import { glob } from './glob.ts';
 
@@ -117,8 +117,7 @@ function applicationCheck(applications: readonly string[] | undefined): Policy |
   if (applications === undefined) return undefined;
   const tags = new Set(applications.map((application) => tagOf(application)));
   return ({ content }) => {
-    const header = content.headers.find(({ name }) => name.toLowerCase() === 'x-wap-application-id');
-    const { tag } = parseApplicationId(header?.value);
+    const tag = applicationIdOf(content.headers);
     if (tags.has(tag.toLowerCase())) return undefined;
     return { rule: 'allow.applications', reason: `this account may not push to application ${shown(tag)}` };
   };

@@ -1,7 +1,7 @@
 import { Events } from '../../lib/base/events.ts';
 import { silentLogger } from '../../lib/base/log.ts';
 import type { Bearer, DeliveryAttempt } from '../../lib/bearer/bearer.ts';
-import { Engine } from '../../lib/engine/engine.ts';
+import { Engine, type EngineOptions } from '../../lib/engine/engine.ts';
 import { DEFAULT_HOP_PACE } from '../../lib/engine/hop-pace.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits } from '../../lib/engine/limits.ts';
 import { DEFAULT_NOTIFY, type PostResult } from '../../lib/engine/notifier.ts';
@@ -80,10 +80,12 @@ export class EngineBench {
     store = createMemoryStore(),
     limits = {},
     clock = new FakeClock(),
-  }: { store?: Store; limits?: Partial<EngineLimits>; clock?: FakeClock } = {}) {
+    ...more
+  }: { store?: Store; limits?: Partial<EngineLimits>; clock?: FakeClock } & Pick<EngineOptions, 'allowDelivery'> = {}) {
     this.clock = clock;
     const bench = this;
     this.engine = new Engine({
+      ...more,
       store,
       subscribers: {
         find: (aor) => this.registrations.get(aor),

@@ -21,7 +21,15 @@ function scene({ accounts = [], backlog = 0 }: { accounts?: AdmissionAccount[]; 
     recounts.push(clock.now());
     return new Map(stored);
   };
-  const admission = new Admission({ accounts, ledger, backlog, recount, clock, log: silentLogger });
+  const admission = new Admission({
+    blocked: () => false,
+    accounts,
+    ledger,
+    backlog,
+    recount,
+    clock,
+    log: silentLogger,
+  });
   const of = { pushId: 'p', push: 'k', at: 0 };
   return {
     ledger,

@@ -1,0 +1,78 @@
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { applicationIdOf } from '../model/application-id.ts';
+import type { Push, Submission } from '../model/push.ts';
+import type { BlockList } from './block-list.ts';
+
+/** What an integrator is told of a push when asked whether a subscriber wants it; never its content. */
+export type AskedPush = Omit<Push, 'content'>;
+
+/** Says whether a subscriber is to get a push, as of a database of opt-outs. Asked before every attempt. */
+export type AllowDelivery = (push: AskedPush, aor: string) => boolean | Promise<boolean>;
+
+/** `unsure`: nobody can say now. */
+export type Consent = boolean | 'unsure';
+
+export interface ConsentOptions {
+  readonly blocked: BlockList;
+  readonly allowDelivery: AllowDelivery | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const ASK_WITHIN = 10_000;
+
+/** Asks the block list, then the integrator. An integrator's answer that does not come is no consent. */
+export class ConsentKeeper {
+  readonly #o: ConsentOptions;
+  blocked: BlockList;
+
+  constructor(options: ConsentOptions) {
+    this.#o = options;
+    this.blocked = options.blocked;
+  }
+
+  /**
+   * True when the list lets none of the recipients have it. A push that some of them want is taken: it ends as forbidden
+   * for the others alone. Throws PPG_E_PUSH_REFUSED for an application that cannot be read.
+   */
+  blocks({ initiator, recipients, content }: Submission): boolean {
+    if (this.blocked.empty) return false;
+    const application = applicationIdOf(content.headers);
+    return recipients.every(({ aor }) => this.blocked.blocks(initiator, aor, application));
+  }
+
+  /** Never throws, never rejects; bounded in time. */
+  allows(push: Push, aor: string): Consent | Promise<Consent> {
+    if (!this.blocked.empty && this.blocked.blocks(push.initiator, aor, push.applicationId)) return false;
+    const { allowDelivery } = this.#o;
+    if (allowDelivery === undefined) return true;
+    const { content: _content, ...asked } = push;
+    try {
+      const answer = allowDelivery(asked, aor);
+      return answer instanceof Promise ? this.#inTime(answer, push) : answer === true;
+    } catch (error) {
+      return this.#unsure(push, messageOf(error));
+    }
+  }
+
+  #inTime(answer: Promise<boolean>, push: Push): Promise<Consent> {
+    const { clock } = this.#o;
+    return new Promise((resolve) => {
+      const late = (): void => resolve(this.#unsure(push, `no answer within ${ASK_WITHIN} ms`));
+      const timer = clock.setTimeout(late, ASK_WITHIN);
+      answer
+        .then(
+          (yes) => resolve(yes === true),
+          (error: unknown) => resolve(this.#unsure(push, messageOf(error))),
+        )
+        .finally(() => clock.clearTimeout(timer));
+    });
+  }
+
+  #unsure({ pushId, initiator }: Push, cause: string): 'unsure' {
+    this.#o.log.error({ pushId, initiator, cause }, 'allowDelivery() failed; the push waits');
+    return 'unsure';
+  }
+}

@@ -12,4 +12,6 @@ export type { PushRequest } from './push-request.ts';
 export { hashPassword } from './security/password.ts';
 export type { RequestLike, ResponseLike, SipHandler } from './sip/leg.ts';
 export type { SrfLike } from './sip/srf-like.ts';
+export type { TlsOptions } from './stack/tls-options.ts';
+export type { SipTrace, SipTraceListener } from './stack/trace.ts';
 export type { PushStatus, Store, StoreCounts } from './store/store.ts';

@@ -5,7 +5,10 @@ import { createDirectLeg } from './sip/direct-leg.ts';
 import { createDrachtioLeg } from './sip/drachtio-leg.ts';
 import type { SipHandler, SipLeg } from './sip/leg.ts';
 import type { SrfLike } from './sip/srf-like.ts';
+import { sipDebug } from './sip-debug.ts';
+import type { StackControls } from './stack/controls.ts';
 import { createSipStack } from './stack/stack.ts';
+import type { SipTraceListener } from './stack/trace.ts';
 import type { SipStack } from './stack/types.ts';
 
 export interface LegsOptions {
@@ -14,6 +17,9 @@ export interface LegsOptions {
   readonly direct: false | DirectLegOptions;
   /** The one leg that sends, or `auto`. */
   readonly force: SipOptions['leg'];
+  readonly tls?: SipOptions['tls'];
+  /** Is told of the direct leg's SIP messages. */
+  readonly trace?: SipTraceListener | undefined;
   readonly domain: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -23,11 +29,15 @@ export interface LegsOptions {
 export interface Legs {
   readonly all: readonly SipLeg[];
   /** The direct leg's stack; undefined without a direct leg. */
-  readonly stack: SipStack | undefined;
+  readonly stack: (SipStack & StackControls) | undefined;
 }
 
-/** Makes the legs that the options allow. The drachtio leg never connects or disconnects: its Srfs are the app's. */
-export function createLegs({ srf, outbound, direct, force, domain, clock, log }: LegsOptions): Legs {
+/**
+ * Makes the legs that the options allow. The drachtio leg never connects or disconnects: its Srfs are the app's.
+ * Throws PPG_E_OPTIONS for TLS that cannot be used.
+ */
+export function createLegs(options: LegsOptions): Legs {
+  const { srf, outbound, direct, force, tls, trace, domain, clock, log } = options;
   const all: SipLeg[] = [];
   if (srf !== undefined) {
     const sends = force !== 'direct';
@@ -35,7 +45,10 @@ export function createLegs({ srf, outbound, direct, force, domain, clock, log }:
   }
   if (direct === false) return { all, stack: undefined };
   const { listen, advertise } = direct;
-  const stack = createSipStack({ clock, log, listen, ...(advertise !== undefined && { sentBy: { host: advertise } }) });
+  const sentBy = advertise === undefined ? {} : { sentBy: { host: advertise } };
+  const stack = createSipStack({ clock, log, listen, tls, trace, ...sentBy });
+  const debug = sipDebug();
+  if (debug !== undefined) stack.onTrace(debug);
   all.push(createDirectLeg({ stack, clock, log, domain, ...(advertise !== undefined && { advertise }) }));
   return { all, stack };
 }

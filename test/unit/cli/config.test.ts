@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PpgError } from '../../../lib/base/errors.ts';
-import { loadConfig } from '../../../lib/cli/config.ts';
+import { gatewayConfiguration, loadConfig } from '../../../lib/cli/config.ts';
 import { temporaryDirectory } from '../../support/cli.ts';
 
 describe('configuration of a standalone gateway', () => {
@@ -62,6 +62,27 @@ describe('configuration of a standalone gateway', () => {
     ]);
     assert.deepEqual(sip.trustedPeers, ['10.0.0.0/8', '::1']);
     assert.equal(notify['allowPrivate'], true);
+  });
+
+  it('reads TLS and trace of SIP from variables, and hands on to the gateway what is its own', () => {
+    const none = loadConfig({}, directory.file('nothing-here')).sip;
+    assert.deepEqual(none.tls, { port: 5081, requireClientCertificate: false, verifyServer: true });
+    assert.equal(none.trace, false);
+    const config = loadConfig(
+      {
+        PPG_SIP_TLS_CERT: 'a.pem',
+        PPG_SIP_TLS_KEY: 'a.key',
+        PPG_SIP_TLS_CA: 'ca.pem',
+        PPG_SIP_TLS_PORT: '5061',
+        PPG_SIP_TRACE: '1',
+      },
+      directory.file('nothing-here'),
+    );
+    const tls = { cert: 'a.pem', key: 'a.key', ca: 'ca.pem', requireClientCertificate: false, verifyServer: true };
+    assert.deepEqual(config.sip.tls, { port: 5061, ...tls });
+    assert.deepEqual(gatewayConfiguration(config).sip?.tls, tls);
+    assert.equal(config.sip.trace, true);
+    assert.match(refusal({ PPG_SIP_TLS_PORT: '99999' }), /ppg\.sip\.tls\.port \(PPG_SIP_TLS_PORT\): must be a port/);
   });
 
   it('names every value that cannot be used, with its variable and what is allowed', () => {

@@ -2,6 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { SipLimits } from '../codec/sip/limits.ts';
 import { parseSip } from '../codec/sip/parse.ts';
+import { answerStun, isStun } from './stun.ts';
 import type { Endpoint, Sender, TransportListener } from './transport.ts';
 import type { Flow, ListenPoint } from './types.ts';
 
@@ -100,6 +101,11 @@ export class UdpTransport implements Endpoint {
 
   #receive(octets: Buffer, host: string, port: number): void {
     if (isKeepAlive(octets)) return;
+    if (isStun(octets)) {
+      const answer = answerStun(octets, host, port);
+      if (answer !== undefined && this.#open) this.#socket.send(answer, port, host);
+      return;
+    }
     const flow = this.#flow(host, port);
     const { tap } = this.#listener;
     if (tap.active) tap.note('in', flow, octets);

@@ -1,0 +1,91 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
+import type { Dialog } from './dialog.ts';
+import type { TimerValues } from './timers.ts';
+import type { ClientTransactionListener, Hop, InviteTransaction, SipStack, TransactionFailure } from './types.ts';
+
+/** Finds the hop for a URI; `bytes` of the request decide between UDP and TCP. May reject. */
+export type HopFinder = (uri: string, bytes: number) => Hop | Promise<Hop>;
+
+/** What dialogs and calls need of the user agent around them. */
+export interface DialogHost {
+  readonly stack: SipStack;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly values: TimerValues;
+  /** The URI of our Contact. */
+  contact(): string;
+  readonly findHop: HopFinder;
+  add(dialog: Dialog): void;
+  remove(dialog: Dialog): void;
+}
+
+/** The end of a request: its final response, or why there is none. */
+export type Outcome =
+  | { readonly kind: 'response'; readonly response: SipResponse }
+  | {
+      readonly kind: 'failure';
+      /** `ended`: the dialog is over; `busy`: an INVITE is under way in it (RFC 3261 section 14.1). */
+      readonly failure: TransactionFailure | 'ended' | 'busy';
+      readonly cause: Error;
+      /** False when nobody can have seen the request. */
+      readonly sent: boolean;
+    };
+
+/** Start line and what is not worth counting. */
+const ROUGHLY = 200;
+
+const sizeOf = ({ headers, body }: SipRequest): number => {
+  let bytes = ROUGHLY + body.length;
+  for (const { name, value } of headers.fields) bytes += name.length + value.length + 4;
+  return bytes;
+};
+
+/** Finds the hop for a request whose next URI is `next`, and calls one of the two. Nothing is thrown. */
+export function withHop(
+  host: DialogHost,
+  next: string,
+  request: SipRequest,
+  use: (hop: Hop) => void,
+  fail: (cause: Error) => void,
+): void {
+  const failed = (error: unknown): void => fail(error instanceof Error ? error : new Error(String(error)));
+  try {
+    const found = host.findHop(next, sizeOf(request));
+    if (found instanceof Promise) found.then(use, failed);
+    else use(found);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** Sends a request by a transaction and waits for its end. Never rejects. */
+export function exchange(
+  host: DialogHost,
+  next: string,
+  request: SipRequest,
+  onSuccess?: (response: SipResponse) => void,
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const fail = (cause: Error): void => resolve({ kind: 'failure', failure: 'transport', cause, sent: false });
+    withHop(
+      host,
+      next,
+      request,
+      (hop) => {
+        const listener: ClientTransactionListener = {
+          onResponse: (response) => {
+            if (response.status < 200) return;
+            // Also when it is repeated: each 2xx to INVITE wants its ACK.
+            if (response.status < 300) onSuccess?.(response);
+            resolve({ kind: 'response', response });
+          },
+          onFailure: (failure, cause) => resolve({ kind: 'failure', failure, cause, sent: transaction.sent !== false }),
+        };
+        const transaction: Pick<InviteTransaction, 'sent'> = host.stack.request(request, hop, listener);
+      },
+      fail,
+    );
+  });
+}

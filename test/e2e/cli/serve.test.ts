@@ -82,6 +82,33 @@ describe('drachtio-ppg serve, phone and push', function () {
     assert.match(again.stdout, /^2007 /);
   });
 
+  it('a push that waits is cancelled, or replaced, and one that is gone is not', async () => {
+    const push = (...options: string[]) =>
+      runCli(['push', ...account(), '--to', 'dora@ims.localhost', '--type', 'text/plain', ...options, '-'], {
+        input: 'hello',
+      });
+    await push('--push-id', 'p-dora');
+    const replaced = await push('--push-id', 'p-dora-2', '--replace', 'p-dora', '--pending-only');
+    assert.match(replaced.stdout, /^1001 /, replaced.stderr);
+    const old = await run('status', 'p-dora', ...account());
+    assert.match(old.stdout, /dora@ims\.localhost: cancelled, 1000 Replaced by another push/);
+    const stranger = await run('cancel', 'p-dora-2', ...account(), '--to', 'nobody@ims.localhost');
+    assert.equal(stranger.code, 1);
+    assert.match(stranger.stdout, /^sip:nobody@ims\.localhost: not cancelled, 2003 /);
+    const cancelled = await run('cancel', 'p-dora-2', ...account(), '--to', 'dora@ims.localhost');
+    assert.equal(cancelled.code, 0, cancelled.stderr);
+    assert.match(cancelled.stdout, /^sip:dora@ims\.localhost: cancelled, 1000 OK$/m);
+    const again = await run('cancel', 'p-dora-2', ...account(), '--json');
+    assert.equal(again.code, 1);
+    assert.equal(JSON.parse(again.stdout).code, 3003);
+    const unknown = await run('cancel', 'nobody-sent-this', ...account());
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /2004/);
+    const alone = await push('--pending-only');
+    assert.equal(alone.code, 2);
+    assert.match(alone.stderr, /--replace/);
+  });
+
   it('a refusal by the device ends the wait with exit code 1', async () => {
     await phone('carol@ims.localhost', '--app', 'wml.ua', '--answer', '603');
     const pushed = await runCli(

@@ -36,6 +36,33 @@ describe('two Push Initiators side by side', () => {
     );
   });
 
+  it('cannot cancel or replace what the other has, nor ask about whom they may not reach', async () => {
+    await serve({ recipients: { numbers: ['+49'] } });
+    await gateway.push('other', { pushId: 'theirs' });
+    const cancelled = await gateway.pap('one', '<cancel-message push-id="theirs"/>');
+    assert.ok(cancelled.message === 'cancel-response');
+    assert.deepEqual(
+      cancelled.results.map(({ code }) => code),
+      [2004],
+    );
+    const attributes = 'replace-push-id="theirs" replace-method="pending-only"';
+    assert.equal((await gateway.push('one', { to: ['+4930123'], attributes }))[1], 2004);
+    for (const [user, code] of [
+      ['one', 2001],
+      ['other', 3008],
+    ] as const) {
+      const answer = await gateway.pap(
+        user,
+        '<ccq-message><address address-value="sip:alice@ims.test"/></ccq-message>',
+      );
+      assert.ok(answer.message === 'ccq-response');
+      assert.equal(answer.code, code, answer.desc);
+    }
+    const still = await gateway.pap('other', '<statusquery-message push-id="theirs"/>');
+    assert.ok(still.message === 'statusquery-response');
+    assert.equal(still.results[0]?.state, 'pending');
+  });
+
   it('are each held to what they may do, and told which rule it was', async () => {
     await serve(
       { recipients: { numbers: ['+49'] }, applications: ['mms.ua'], notifyTargets: ['pi.test'] },

@@ -50,6 +50,7 @@ describe('metrics', () => {
     gateway.events.emit('state', { ...state, state: 'pending', code: 4001, due: at });
     gateway.events.emit('state', { ...state, state: 'awaiting-confirmation', code: 1000 });
     gateway.events.emit('state', { ...state, state: 'delivered', code: 1000 });
+    gateway.events.emit('state', { ...state, index: 1, state: 'cancelled', code: 1000 });
     gateway.events.emit('notification', { ...OF, push, at, index: 0, result: 'done', tries: 1, cause: '' });
     gateway.events.emit('hop', { at, pausedUntil: clock.now() + 1000 });
     const found = await lines(metrics.text());
@@ -60,6 +61,7 @@ describe('metrics', () => {
       'ppg_attempts_total 1',
       'ppg_attempts_retried_total{code="4001"} 1',
       'ppg_recipients_final_total{state="delivered",code="1000"} 1',
+      'ppg_recipients_final_total{state="cancelled",code="1000"} 1',
       'ppg_delivery_seconds_sum{state="delivered"} 0.03',
       'ppg_delivery_seconds_count{state="delivered"} 1',
       'ppg_notifications_total{result="done"} 1',

@@ -52,6 +52,24 @@ describe('admission', () => {
     await admit('b');
   });
 
+  it('lets an account ask about those only to whom it may push', () => {
+    const { admission } = scene({
+      accounts: [
+        { name: 'a', allow: { recipients: { domains: ['other.test'] } } },
+        { name: 'b', allow: { maxContentBytes: 0 } },
+      ],
+    });
+    const [alice] = submission().recipients;
+    assert.ok(alice);
+    assert.throws(() => admission.mayAsk('a', alice), {
+      code: 'PPG_E_FORBIDDEN',
+      papCode: 2001,
+      rule: 'allow.recipients',
+    });
+    admission.mayAsk('a', { ...alice, aor: 'sip:alice@other.test' });
+    for (const name of ['b', 'app']) admission.mayAsk(name, alice);
+  });
+
   it('counts what is open, and what is on its way to the disk', async () => {
     const { admit, accepted, state, stored } = scene({ accounts: [{ name: 'a', allow: { open: 2 } }] });
     const done = await admit('a');

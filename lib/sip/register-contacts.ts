@@ -82,10 +82,10 @@ function readContact(element: string): RegisterContact | undefined {
     const value = parseNameAddr(element);
     parseSipOnly(value.uri);
     const expires = readSeconds(paramOf(value.params, 'expires'));
-    const instance = paramOf(value.params, '+sip.instance')?.replace(/^<(.*)>$/, '$1');
+    const instance = instanceOf(paramOf(value.params, '+sip.instance'));
     return {
       uri: value.uri,
-      ...(instance !== undefined && instance !== '' && { instance }),
+      ...(instance !== undefined && { instance }),
       ...(expires !== undefined && { expires }),
       value,
     };
@@ -97,6 +97,12 @@ function readContact(element: string): RegisterContact | undefined {
 /** Seconds of an Expires header or parameter, bounded; undefined when there is none or it is no number. */
 export function readSeconds(value: string | undefined): number | undefined {
   return value !== undefined && /^\s*\d{1,10}\s*$/.test(value) ? Math.min(Number(value), LONGEST_EXPIRES) : undefined;
+}
+
+/** RFC 5626 section 4.1 has a URN in angle brackets; without them it is taken all the same, with more of them it is none. */
+function instanceOf(value: string | undefined): string | undefined {
+  const bare = value?.replace(/^<(.*)>$/, '$1');
+  return bare === undefined || bare === '' || /[<>]/.test(bare) ? undefined : bare;
 }
 
 /** True when both name one binding: the same instance, or the same URI. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { splitList } from './list.ts';
-import { excerpt, isToken, quote, skipBlank, syntaxError, unquote } from './syntax.ts';
+import { endOfQuoted, excerpt, isToken, quote, skipBlank, syntaxError, unquote } from './syntax.ts';
 
 /** RFC 8760 section 2.2; `-sess` as in RFC 7616 section 3.4.2. */
 export type DigestAlgorithm = 'MD5' | 'MD5-sess' | 'SHA-256' | 'SHA-256-sess' | 'SHA-512-256' | 'SHA-512-256-sess';
@@ -169,18 +169,21 @@ export function parseCredentials(value: string): DigestCredentials | undefined {
   const qop = params.get('qop')?.toLowerCase();
   if (qop !== undefined && qop !== 'auth' && qop !== 'auth-int') throw syntaxError(`not a qop: ${excerpt(qop)}`);
   if (qop !== undefined && !NONCE_COUNT.test(text('nc'))) throw syntaxError('not a nonce count');
+  const response = text('response').toLowerCase();
+  if (!LHEX.test(response)) throw syntaxError('not a request-digest');
   return {
     username: text('username'),
     realm: text('realm'),
     nonce: text('nonce'),
     uri: text('uri'),
-    response: text('response').toLowerCase(),
+    response,
     algorithm,
     protection: qop === undefined ? undefined : { qop, nc: text('nc'), cnonce: text('cnonce') },
     opaque: params.get('opaque'),
   };
 }
 
+const LHEX = /^[0-9a-f]{1,128}$/;
 const NONCE_COUNT = /^[0-9a-f]{8}$/i;
 
 /** An Authorization or Proxy-Authorization value (RFC 3261 section 25.1, dig-resp). */
@@ -238,12 +241,16 @@ function schemesOf(value: string): Scheme[] {
   return schemes;
 }
 
+/** A token and what real nonces have besides; with a quote or blank in it, it would be two things. */
+const UNQUOTED = /^[^\s"\\,]+$/;
+
 function addParam(text: string, params: Params): void {
   const equals = text.indexOf('=');
   const name = text.slice(0, Math.max(0, equals)).trim().toLowerCase();
   const at = skipBlank(text, equals + 1);
   const value = text.slice(at).trim();
-  if (!isToken(name) || value === '') throw syntaxError(`not a Digest parameter: ${excerpt(text)}`);
+  const whole = value[0] === '"' ? endOfQuoted(value, 0) === value.length : UNQUOTED.test(value);
+  if (!isToken(name) || !whole) throw syntaxError(`not a Digest parameter: ${excerpt(text)}`);
   // Two nonces or realms let two readers see two challenges.
   if (params.has(name)) throw syntaxError(`a Digest parameter twice: ${excerpt(name)}`);
   params.set(name, unquote(value));

@@ -49,9 +49,15 @@ const includesAll = (a: readonly Param[], b: readonly Param[]): boolean =>
     return other !== undefined && sameText(value ?? '', other);
   });
 
-/** Headers are never ignored (section 19.1.4). */
+/** Headers are never ignored (section 19.1.4), and one name may come several times. */
 const sameHeaders = (a: SipUri, b: SipUri): boolean =>
-  a.headers.length === b.headers.length && includesAll(a.headers, b.headers);
+  a.headers.length === b.headers.length && (a.headers.length === 0 || allHeaders(a) === allHeaders(b));
+
+const allHeaders = ({ headers }: SipUri): string =>
+  headers
+    .map(({ name, value = '' }) => normalEscapes(`${name}=${value}`).toLowerCase())
+    .sort()
+    .join('&');
 
 const sameText = (a: string, b: string): boolean => normalEscapes(a).toLowerCase() === normalEscapes(b).toLowerCase();
 

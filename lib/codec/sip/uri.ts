@@ -88,14 +88,19 @@ function parseUserInfo(text: string): { user: string; password?: string } {
 }
 
 function parseUriParams(text: string): Param[] {
-  return pieces(text, ';').map((piece) => {
+  const params: Param[] = [];
+  for (const piece of pieces(text, ';')) {
     const equals = piece.indexOf('=');
     const name = equals < 0 ? piece : piece.slice(0, equals);
     const value = equals < 0 ? undefined : piece.slice(equals + 1);
     if (!PARAM.test(name) || (value !== undefined && !PARAM.test(value)))
       throw syntaxError(`not a URI parameter: ${excerpt(piece)}`);
-    return value === undefined ? { name } : { name, value };
-  });
+    // A name must not come twice (section 19.1.1): with two values, two readers would see two URIs.
+    const known = params.length === 0 ? undefined : paramOf(params, name);
+    if (known !== undefined && known !== (value ?? '')) throw syntaxError(`a URI parameter twice: ${excerpt(piece)}`);
+    params.push(value === undefined ? { name } : { name, value });
+  }
+  return params;
 }
 
 function parseUriHeaders(text: string): Param[] {

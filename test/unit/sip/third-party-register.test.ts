@@ -237,6 +237,13 @@ describe('a REGISTER seen to be answered', () => {
     assert.equal(observe({ Contact: CONTACT }, { Expires: '45' })?.devices[0]?.expiresAt, NOW + 45_000);
   });
 
+  it('an instance is one URN, with or without its brackets, and nothing that would open others', () => {
+    const idOf = (instance: string): string | undefined =>
+      observe({ Contact: `<sip:a@b>;+sip.instance="${instance}";expires=9` })?.devices[0]?.id;
+    assert.deepEqual(['<urn:x>', 'urn:x'].map(idOf), ['urn:x', 'urn:x']);
+    assert.deepEqual(['<urn:x>y', '<urn:x><urn:y>', '<>', ''].map(idOf), Array(4).fill('sip:a@b'));
+  });
+
   it('a contact that goes away is removed', () => {
     assert.deepEqual(observe({ Contact: '<sip:a@b>', Expires: '0' })?.removed, ['sip:a@b']);
     assert.equal(observe({ Contact: '*', Expires: '0' })?.kind, 'deregistered');

@@ -137,6 +137,8 @@ describe('digest challenges', () => {
     'Digest realm="a, nonce="1"',
     'Digest realm, nonce="1"',
     'Digest realm=, nonce="1"',
+    'Digest realm="a"\\ b, nonce="1"',
+    'Digest realm=a b, nonce="1"',
     'realm="a", nonce="1"',
     '',
     ',',
@@ -193,6 +195,7 @@ describe('digest credentials', () => {
       `Digest ${all}, qop=auth, nc=00000001`,
       `Digest ${all}, qop=x, nc=00000001, cnonce="x"`,
       `Digest ${all}, Digest ${all}`,
+      `Digest ${all.replace('"e"', '"x"')}`,
     ])
       assert.throws(() => parseCredentials(broken), { code: 'PPG_E_SIP_SYNTAX' }, broken);
   });

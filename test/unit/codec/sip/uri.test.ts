@@ -1,9 +1,27 @@
 import assert from 'node:assert/strict';
 import { PpgError } from '../../../../lib/base/errors.ts';
-import { formatUri, parseSipOnly, parseUri, uriParam } from '../../../../lib/codec/sip/uri.ts';
+import { formatUri, parseRequestUri, parseSipOnly, parseUri, uriParam } from '../../../../lib/codec/sip/uri.ts';
 import { canonicalAor, sameUri } from '../../../../lib/codec/sip/uri-compare.ts';
 
+describe('a Request-URI', () => {
+  it('has no headers (RFC 3261 section 19.1.1, table 1)', () => {
+    assert.throws(() => parseRequestUri('sip:a@b?Route=%3Csip:c%3E'), { code: 'PPG_E_SIP_SYNTAX', sipStatus: 400 });
+    assert.equal(formatUri(parseRequestUri('sip:a@b;lr')), 'sip:a@b;lr');
+    assert.equal(formatUri(parseRequestUri('tel:+1')), 'tel:+1');
+  });
+});
+
 describe('SIP URIs', () => {
+  it('may say the same twice, which real ones do', () => {
+    assert.equal(uriParam(parseUri('sip:a@b;transport=udp;transport=udp'), 'transport'), 'udp');
+  });
+
+  it('with one header several times are the same in any order', () => {
+    const [one, other] = [parseUri('sip:a@b?To=x&to=%79'), parseUri('sip:a@b?to=Y&To=X')];
+    assert.equal(sameUri(one, other), true);
+    assert.equal(sameUri(one, parseUri('sip:a@b?to=y&To=y')), false);
+  });
+
   for (const text of [
     'sip:alice@atlanta.example',
     'sip:alice:secretword@atlanta.example;transport=tcp',
@@ -45,6 +63,8 @@ describe('SIP URIs', () => {
     ['sip:a@host?x', 400],
     ['sip:a@[1.2.3.4]', 400],
     ['sip:a@host\r\n', 400],
+    ['sip:a@host;maddr=192.0.2.1;Maddr=192.0.2.2', 400], // section 19.1.1: a name once
+    ['tel:+1;ext=1;ext=2', 400],
     ['tel:', 400],
     ['tel:hello', 400],
     ['alice', 400],

@@ -1,5 +1,5 @@
 import type { Clock } from './base/clock.ts';
-import { messageOf } from './base/errors.ts';
+import { messageOf, PpgError } from './base/errors.ts';
 import type { Events } from './base/events.ts';
 import type { Logger } from './base/log.ts';
 import type { AuthOptions, InitiatorOptions } from './initiator-options.ts';
@@ -34,7 +34,7 @@ export interface Tenancy {
   /** See EngineOptions.admit. */
   admit(submission: Submission): (() => void) | Promise<() => void>;
   /** See EngineOptions.mayAsk. */
-  mayAsk(initiator: string, address: RecipientAddress): void;
+  mayAsk(initiator: string, address: RecipientAddress, application?: string): void;
   /** See EngineOptions.allowDelivery. */
   allowDelivery(push: Push, aor: string): Consent | Promise<Consent>;
   /** Replaces the block list. Throws PPG_E_OPTIONS and changes nothing then. */
@@ -69,7 +69,11 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   return {
     auth,
     admit: (submission) => admission.admit(submission),
-    mayAsk: (initiator, address) => admission.mayAsk(initiator, address),
+    mayAsk(initiator, address, application = '') {
+      // Who wants no pushes of an initiator wants no questions either.
+      if (consent.blocked.blocks(initiator, address.aor, application)) throw forbiddenToAsk();
+      admission.mayAsk(initiator, address);
+    },
     opened: count,
     allowDelivery: (push, aor) => consent.allows(push, aor),
     setBlocked(block) {
@@ -87,6 +91,9 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     },
   };
 }
+
+const forbiddenToAsk = (): PpgError =>
+  new PpgError('PPG_E_FORBIDDEN', 'the user or the operator does not let this account ask (block)', { rule: 'block' });
 
 const hasQuotas = (accounts: readonly InitiatorOptions[]): boolean =>
   accounts.some(({ allow }) => allow?.open !== undefined);

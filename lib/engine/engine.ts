@@ -49,7 +49,7 @@ export interface EngineOptions {
    */
   readonly admit?: (submission: Submission) => (() => void) | Promise<() => void>;
   /** Throws PPG_E_FORBIDDEN when an initiator may not ask about a user. Default: everybody may. */
-  readonly mayAsk?: (initiator: string, address: RecipientAddress) => void;
+  readonly mayAsk?: (initiator: string, address: RecipientAddress, application?: string) => void;
 }
 
 /** How long a stop waits for what is under way, milliseconds. */
@@ -190,7 +190,7 @@ export class Engine implements PapService {
     address: RecipientAddress,
     applicationId?: string,
   ): Promise<ClientCapabilities | undefined> {
-    this.#o.mayAsk?.(initiator, address);
+    this.#o.mayAsk?.(initiator, address, applicationId);
     return capabilitiesOf(await this.#o.subscribers.find(address.aor), address, applicationId);
   }
 

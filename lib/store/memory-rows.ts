@@ -74,6 +74,10 @@ export const createMemoryData = (): MemoryData => ({
   registrations: new Map(),
 });
 
+/** A copy that shares nothing with what the caller may change later. */
+export const kept = (push: Push): Push =>
+  push.content === undefined ? push : { ...push, content: { ...push.content, body: Buffer.from(push.content.body) } };
+
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Order of acceptance. */

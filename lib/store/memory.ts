@@ -13,6 +13,7 @@ import {
   bySchedule,
   countsOf,
   createMemoryData,
+  kept,
   type MemoryData,
   notificationOf,
   type PushRow,
@@ -46,10 +47,6 @@ import type {
   Store,
   StoreCounts,
 } from './store.ts';
-
-/** A copy that shares nothing with what the caller may change later. */
-const kept = (push: Push): Push =>
-  push.content === undefined ? push : { ...push, content: { ...push.content, body: Buffer.from(push.content.body) } };
 
 const idOf = (initiator: string, pushId: string): string => JSON.stringify([initiator, pushId]);
 

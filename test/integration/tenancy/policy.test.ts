@@ -63,6 +63,20 @@ describe('two Push Initiators side by side', () => {
     assert.equal(still.results[0]?.state, 'pending');
   });
 
+  it('are told nothing of a user who is blocked for them', async () => {
+    await serve(undefined, undefined, { block: [{ user: 'alice@ims.test', initiator: 'one' }] });
+    for (const [user, who, code] of [
+      ['one', 'alice', 2001],
+      ['one', 'bob', 3008],
+      ['other', 'alice', 3008],
+    ] as const) {
+      const question = `<ccq-message><address address-value="sip:${who}@ims.test"/></ccq-message>`;
+      const answer = await gateway.pap(user, question);
+      assert.ok(answer.message === 'ccq-response');
+      assert.equal(answer.code, code, answer.desc);
+    }
+  });
+
   it('are each held to what they may do, and told which rule it was', async () => {
     await serve(
       { recipients: { numbers: ['+49'] }, applications: ['mms.ua'], notifyTargets: ['pi.test'] },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { NotifyIdentityOptions } from './engine/notify-identity.ts';
 import { DEFAULT_ALGORITHMS, type TokenOptions } from './security/bearer-token.ts';
 import type { CertificateRule } from './security/client-certificate.ts';
 import type { AllowRules } from './security/policy.ts';
@@ -18,6 +19,10 @@ export interface InitiatorOptions {
   readonly rawAddresses: boolean;
   /** What the account may do; default everything. */
   readonly allow?: AllowRules | undefined;
+  /** How the gateway shows itself to the account's notify URLs; needs `allow.notifyTargets`. Default: it does not. */
+  readonly notify?: NotifyIdentityOptions | undefined;
+  /** Send `Privacy: id` (RFC 3325) with the account's pushes: who sent them is not shown beyond the trust domain. Default false. */
+  readonly privacy: boolean;
 }
 
 /** An account as it is given: only the name is needed. */
@@ -50,28 +55,51 @@ const allow: z.ZodType<AllowRules> = z.strictObject({
     .optional(),
 });
 
-export const initiatorSchema: z.ZodType<InitiatorOptions> = z.strictObject({
-  name: z.string().min(1).max(255),
-  passwordHash: z.string().startsWith('scrypt$', 'must be a scrypt hash; drachtio-ppg hash makes one').optional(),
-  certificate: z
-    .strictObject({
-      fingerprint: z
-        .string()
-        .regex(/^([0-9a-f]{2}:?){32}$/i, 'must be a SHA-256 fingerprint in hex')
-        .optional(),
-      subject: z.string().min(1).max(255).optional(),
-      san: z
-        .string()
-        .regex(/^[A-Za-z ]+:.+$/, 'must be as DNS:pi.example.com')
-        .max(1024)
-        .optional(),
-    })
-    .optional(),
-  replyStatus: z.union([z.literal(200), z.literal(202)]).default(202),
-  strict: z.boolean().default(false),
-  rawAddresses: z.boolean().default(true),
-  allow: allow.optional(),
-});
+const secret = z
+  .string()
+  .min(1)
+  .max(4096)
+  .regex(/^[^\p{Cc}]*$/u, 'must have no control characters');
+const notify: z.ZodType<NotifyIdentityOptions> = z
+  .strictObject({
+    basic: z.strictObject({ user: secret.regex(/^[^:]*$/, 'must have no colon'), password: secret }).optional(),
+    bearer: secret.regex(/^[A-Za-z0-9\-._~+/]+=*$/, 'must be a token').optional(),
+    tls: z
+      .strictObject({ cert: z.string().optional(), key: z.string().optional(), ca: z.string().optional() })
+      .optional(),
+  })
+  .refine(({ basic, bearer }) => basic === undefined || bearer === undefined, 'takes basic or bearer, not both');
+
+export const initiatorSchema: z.ZodType<InitiatorOptions> = z
+  .strictObject({
+    name: z.string().min(1).max(255),
+    passwordHash: z.string().startsWith('scrypt$', 'must be a scrypt hash; drachtio-ppg hash makes one').optional(),
+    certificate: z
+      .strictObject({
+        fingerprint: z
+          .string()
+          .regex(/^([0-9a-f]{2}:?){32}$/i, 'must be a SHA-256 fingerprint in hex')
+          .optional(),
+        subject: z.string().min(1).max(255).optional(),
+        san: z
+          .string()
+          .regex(/^[A-Za-z ]+:.+$/, 'must be as DNS:pi.example.com')
+          .max(1024)
+          .optional(),
+      })
+      .optional(),
+    replyStatus: z.union([z.literal(200), z.literal(202)]).default(202),
+    strict: z.boolean().default(false),
+    rawAddresses: z.boolean().default(true),
+    allow: allow.optional(),
+    notify: notify.optional(),
+    privacy: z.boolean().default(false),
+  })
+  // Else whoever has the account's password could have the gateway's own sent wherever he likes.
+  .refine(({ notify: shown, allow: rules }) => shown === undefined || rules?.notifyTargets !== undefined, {
+    path: ['notify'],
+    message: 'needs allow.notifyTargets, which says where the credentials may go',
+  });
 
 /** Ways to log in that are not an account's own. */
 export interface AuthOptions {

@@ -15,6 +15,7 @@ import { DEFAULT_HOP_PACE } from './engine/hop-pace.ts';
 import { createNotificationPost } from './engine/notify-http.ts';
 import type { InitiatorConfiguration } from './initiator-options.ts';
 import { createLegs, receiveOn, shortcomings } from './legs.ts';
+import type { Notification } from './model/delivery.ts';
 import type { EngineEvents } from './model/engine-events.ts';
 import type { CancelAnswer } from './model/pap-service.ts';
 import { PAP } from './model/result-codes.ts';
@@ -40,6 +41,7 @@ import { trustedPeers } from './sip/trusted-peers.ts';
 import type { SipTraceListener } from './stack/trace.ts';
 import type { ListenPoint } from './stack/types.ts';
 import { createMemoryStore } from './store/memory.ts';
+import type { Erasure, NotificationFilter } from './store/operator.ts';
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts';
 import type { PushStatus, Store, StoreCounts } from './store/store.ts';
 import { createTenancy } from './tenancy.ts';
@@ -103,6 +105,16 @@ export interface Ppg {
    * code: 1000 cancelled, 2003 not in the push, 2008 sent or perhaps sent, 3003 over already. Undefined: no such push.
    */
   cancel(pushId: string, initiator?: string, to?: string | readonly string[]): Promise<CancelAnswer | undefined>;
+  /** Result notifications that were given up, oldest push first, at most 1,000; of an initiator, or of one push of it. */
+  deadNotifications(filter?: NotificationFilter, limit?: number): Promise<Notification[]>;
+  /** Sends dead notifications again, once or until they are taken if their time is not over; resolves with how many. */
+  replayNotifications(filter?: NotificationFilter, limit?: number): Promise<number>;
+  /**
+   * Removes a subscriber (`sip:user@domain`, `user@domain`, `+digits`): what waits ends as `cancelled` 2001, what is over
+   * loses address and attempts, the registration goes. What is in flight or owes a notification is only counted
+   * (`remaining`): erase again when it is over.
+   */
+  erase(user: string): Promise<Erasure>;
   /** A push with its recipients and attempts; `initiator` defaults to `app`. */
   status(pushId: string, initiator?: string): Promise<PushStatus | undefined>;
   /** Listens to what happens; the function it returns takes the listener off. */
@@ -170,7 +182,6 @@ export function createPpg(given: PpgOptions): Ppg {
     cacheSize: limits.registrationCache,
     source: sip.registrations,
   });
-  const post = createNotificationPost({ ...options.notify, log, identity });
   const tenancy = createTenancy({
     auth: options.auth,
     authenticate,
@@ -184,6 +195,7 @@ export function createPpg(given: PpgOptions): Ppg {
     clock,
     log,
   });
+  const post = createNotificationPost({ ...options.notify, log, identity, identities: tenancy.identities });
   const engine = new Engine({
     admit: tenancy.admit,
     allowDelivery: tenancy.allowDelivery,
@@ -198,6 +210,7 @@ export function createPpg(given: PpgOptions): Ppg {
         log,
         identity,
         domain,
+        hidesIdentity: tenancy.hidesIdentity,
         options: { notFoundIsFinal: sip.notFoundIsFinal },
       }),
     ],
@@ -281,6 +294,14 @@ export function createPpg(given: PpgOptions): Ppg {
         events.emit('refused', { initiator, pushId, at: clock.now(), code, ...(rule !== undefined && { rule }) });
         throw error;
       }
+    },
+    deadNotifications: (filter, limit) => engine.operator.deadNotifications(filter, limit),
+    replayNotifications: (filter, limit) => engine.operator.replayNotifications(filter, limit),
+    async erase(user) {
+      const { aor } = parseAddress(user, { domain });
+      const erasure = await engine.operator.erase(aor);
+      registrations.forget(aor);
+      return erasure;
     },
     setBlocked: (block) => tenancy.setBlocked(checkBlocked(block)),
     setInitiators: (initiators) => tenancy.setInitiators(checkInitiators(initiators)),

@@ -2,6 +2,7 @@ import type { Clock } from './base/clock.ts';
 import { messageOf, PpgError } from './base/errors.ts';
 import type { Events } from './base/events.ts';
 import type { Logger } from './base/log.ts';
+import { NotifyIdentities } from './engine/notify-identity.ts';
 import type { AuthOptions, InitiatorOptions } from './initiator-options.ts';
 import type { RecipientAddress } from './model/address.ts';
 import type { EngineEvents } from './model/engine-events.ts';
@@ -31,6 +32,9 @@ export interface TenancyOptions {
 /** Who may submit, and what each of them may do; everything about accounts that can change while the gateway runs. */
 export interface Tenancy {
   readonly auth: Authenticator;
+  readonly identities: NotifyIdentities;
+  /** Whether pushes of the initiator go with `Privacy: id`. */
+  hidesIdentity(initiator: string): boolean;
   /** See EngineOptions.admit. */
   admit(submission: Submission): (() => void) | Promise<() => void>;
   /** See EngineOptions.mayAsk. */
@@ -66,8 +70,12 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   const blocked = (submission: Submission): boolean => consent.blocks(submission);
   const auth = new Authenticator({ accounts: initiators, token: options.auth.token, authenticate, clock, log });
   const admission = new Admission({ accounts: initiators, blocked, ledger, backlog, recount, clock, log });
+  const identities = new NotifyIdentities(initiators);
+  let hidden = hiddenOf(initiators);
   return {
     auth,
+    identities,
+    hidesIdentity: (initiator) => hidden.has(initiator),
     admit: (submission) => admission.admit(submission),
     mayAsk(initiator, address, application = '') {
       // Who wants no pushes of an initiator wants no questions either.
@@ -81,9 +89,11 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       events.emit('operator', { at: clock.now(), action: 'block', entries: block.length });
     },
     setInitiators(accounts) {
-      const admit = admission.prepare(accounts);
+      const changes = [admission.prepare(accounts), identities.prepare(accounts)];
+      // The last that can refuse them; from here on everything changes.
       auth.setAccounts(accounts);
-      admit();
+      for (const change of changes) change();
+      hidden = hiddenOf(accounts);
       events.emit('operator', { at: clock.now(), action: 'initiators', accounts: accounts.length });
       const before = quotas;
       quotas = hasQuotas(accounts);
@@ -94,6 +104,9 @@ export function createTenancy(options: TenancyOptions): Tenancy {
 
 const forbiddenToAsk = (): PpgError =>
   new PpgError('PPG_E_FORBIDDEN', 'the user or the operator does not let this account ask (block)', { rule: 'block' });
+
+const hiddenOf = (accounts: readonly InitiatorOptions[]): ReadonlySet<string> =>
+  new Set(accounts.filter(({ privacy }) => privacy).map(({ name }) => name));
 
 const hasQuotas = (accounts: readonly InitiatorOptions[]): boolean =>
   accounts.some(({ allow }) => allow?.open !== undefined);

@@ -19,6 +19,8 @@ export interface SipMessageBearerOptions {
   readonly identity: string;
   /** Host that makes charging identifiers (RFC 7315 icid-generated-at) and names our operator (orig-ioi). */
   readonly domain: string;
+  /** Whether pushes of an initiator ask the core to hide who sends them (RFC 3325 section 9.3). Default: no. */
+  readonly hidesIdentity?: (initiator: string) => boolean;
   readonly options?: {
     /** 404 says that the user does not exist, not that he is offline; default false. */
     readonly notFoundIsFinal?: boolean;
@@ -42,6 +44,8 @@ interface Prepared {
 
 /** Octets of the headers that the bearer writes, by experience 600 to 750. */
 const OWN_HEADERS = 800;
+
+const PRIVATE: readonly HeaderField[] = [{ name: 'Privacy', value: 'id' }];
 
 const FORK: HeaderField = { name: 'Request-Disposition', value: 'fork, parallel' };
 const NO_FORK: HeaderField = { name: 'Request-Disposition', value: 'no-fork' };
@@ -102,6 +106,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
           { name: 'Call-ID', value: attempt.callId },
           { name: 'CSeq', value: `${firstCSeq(attempt.attempt)} MESSAGE` },
           asserted,
+          ...(bearer.hidesIdentity?.(push.initiator) === true ? PRIVATE : []),
           { name: 'P-Charging-Vector', value: charging() },
           ...routed.headers,
           { name: 'Date', value: date(now) },

@@ -63,6 +63,8 @@ export interface NodeConfig {
   readonly block?: readonly unknown[] | undefined;
   /** A file of further entries, see parseBlockFile. */
   readonly blockFile?: string | undefined;
+  /** What operators must know for /admin; without it there is none. */
+  readonly admin?: { readonly token?: string | undefined } | undefined;
   readonly audit?: { readonly file?: string | undefined } | undefined;
   readonly limits: Readonly<Record<string, unknown>>;
   readonly retry: Readonly<Record<string, unknown>>;
@@ -167,6 +169,9 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
     }),
     block: z.array(z.unknown(), 'must be a list of entries').default([]),
     blockFile: z.string().min(1).optional(),
+    admin: z
+      .strictObject({ token: z.string().min(16, 'must have 16 characters or more').max(1024).optional() })
+      .default({}),
     audit: z.strictObject({ file: z.string().min(1).optional() }).default({}),
     limits: rest.default({}),
     retry: rest.default({}),

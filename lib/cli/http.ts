@@ -6,11 +6,12 @@ import type { Health } from '../ops/health.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { Ppg } from '../ppg.ts';
 import type { TlsOptions } from '../stack/tls-options.ts';
+import { adminRouter } from './admin.ts';
 import { createHttpServer, type HttpLimits } from './http-server.ts';
 import { opening } from './listen.ts';
 
 export interface HttpOptions {
-  readonly ppg: Pick<Ppg, 'pap'>;
+  readonly ppg: Pick<Ppg, 'pap' | 'deadNotifications' | 'replayNotifications' | 'erase'>;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -20,6 +21,8 @@ export interface HttpOptions {
   /** HTTPS in place of HTTP. */
   readonly tls?: TlsOptions | undefined;
   readonly limits?: Partial<HttpLimits> | undefined;
+  /** Opens /admin for peers on loopback. Default: there is none. */
+  readonly adminToken?: string | undefined;
 }
 
 export interface RunningHttp {
@@ -66,13 +69,14 @@ function entrance(pap: ReturnType<Ppg['pap']>, app: express.Express): RequestLis
   };
 }
 
-function application({ ppg, health, metrics, log }: HttpOptions): express.Express {
+function application({ ppg, health, metrics, log, clock, adminToken }: HttpOptions): express.Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   // the address of a peer limits its guesses at passwords: no header may name another
   app.set('trust proxy', false);
   app.use('/pap', ppg.pap());
+  if (adminToken !== undefined) app.use('/admin', adminRouter({ ppg, token: adminToken, clock, log }));
   app.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
   app.get('/readyz', async (_req, res) => {
     const readiness = await health.readiness();

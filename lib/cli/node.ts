@@ -143,7 +143,7 @@ async function start(
   if (core !== undefined) started.push(core.stop);
 
   const health = createHealth(ppg, clock);
-  const http = await startHttp({ ppg, health, metrics, log, clock, ...config.http });
+  const http = await startHttp({ ppg, health, metrics, log, clock, ...config.http, adminToken: config.admin?.token });
 
   const stopAll = async (): Promise<void> => {
     health.stopping();

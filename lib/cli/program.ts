@@ -2,6 +2,10 @@ import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT, type ExitCode, reportFailure } from './exit.ts';
 import { DEFAULT_PAP_URL } from './pap-target.ts';
+
+/** Where serve has it by default. */
+const DEFAULT_ADMIN_URL = 'http://127.0.0.1:8080/admin';
+
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -23,6 +27,7 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
   defineServers(program, on, terminal);
   defineInitiator(program, on, terminal);
   defineDevice(program, on, terminal);
+  defineOperator(program, on, terminal);
   try {
     await program.parseAsync([...argv]);
     return code;
@@ -106,6 +111,28 @@ function defineInitiator(program: Command, on: On, terminal: Terminal): void {
       .argument('<push-id>')
       .option('--to <address...>', 'only for these recipients, written as push takes them'),
     async (pushId: string, options: never) => (await import('./cancel.ts')).cancel(pushId, options, terminal),
+  );
+}
+
+function defineOperator(program: Command, on: On, terminal: Terminal): void {
+  const operator = (command: Command): Command =>
+    command
+      .option('--url <url>', 'the /admin of a gateway on this machine', DEFAULT_ADMIN_URL)
+      .addOption(new Option('--token <token>', 'the admin token of that gateway').env('PPG_ADMIN_TOKEN'))
+      .option('--json', 'write JSON for programs');
+  on(
+    operator(program.command('notifications'))
+      .description('list result notifications that were given up')
+      .option('--replay', 'send them again')
+      .option('--initiator <name>', 'only those of this account')
+      .option('--push-id <id>', 'only those of this push'),
+    async (options: never) => (await import('./operate.ts')).notifications(options, terminal),
+  );
+  on(
+    operator(program.command('erase'))
+      .description('remove a subscriber: end what waits, take the address out of what is over')
+      .argument('<user>', 'sip:user@domain, user@domain or +digits'),
+    async (user: string, options: never) => (await import('./operate.ts')).erase(user, options, terminal),
   );
 }
 

@@ -17,6 +17,7 @@ import { Deliverer } from './deliver.ts';
 import { HopPace, type HopPacePolicy } from './hop-pace.ts';
 import type { EngineLimits, RetryPolicy } from './limits.ts';
 import { Notifier, type NotifyPolicy, type Post } from './notifier.ts';
+import { Operator } from './operator.ts';
 import { statusAnswer } from './queries.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Gate, Subscribers } from './subscribers.ts';
@@ -63,11 +64,20 @@ export class Engine implements PapService {
   readonly #scheduler: Scheduler;
   readonly #notifier: Notifier;
   readonly #newKey: () => string;
+  /** For operators. */
+  readonly operator: Operator;
   #state: 'new' | 'running' | 'stopped' = 'new';
 
   constructor(options: EngineOptions) {
     this.#o = options;
     const { store, clock, log, events, owner, random, limits } = options;
+    this.operator = new Operator({
+      store,
+      clock,
+      events,
+      onOwed: () => this.#notifier.kick(),
+      onDue: (due) => this.#scheduler.dueAt(due),
+    });
     const pace = new HopPace(clock, options.hopPace);
     this.#newKey = orderedIds(() => clock.now());
     this.#notifier = new Notifier({

@@ -6,6 +6,7 @@ import { PAP_CONTENT_TYPE, writeResultNotification } from '../codec/pap/write.ts
 import type { Notification } from '../model/delivery.ts';
 import { UrlGuard } from '../security/ssrf.ts';
 import type { Post, PostResult } from './notifier.ts';
+import type { NotifyIdentities, NotifyIdentity } from './notify-identity.ts';
 
 export interface NotificationPostOptions {
   /** Let notify URLs point at loopback and private addresses. */
@@ -17,6 +18,8 @@ export interface NotificationPostOptions {
   readonly log: Logger;
   /** Sender-address of the documents: the gateway's identity. */
   readonly identity: string;
+  /** How the gateway shows itself to each initiator. Default: it does not. */
+  readonly identities?: Pick<NotifyIdentities, 'of'>;
 }
 
 /** What of a PI's answer is read: a resultnotification-response is a few hundred octets. */
@@ -36,14 +39,16 @@ export interface NotificationPost {
 export function createNotificationPost(options: NotificationPostOptions): NotificationPost {
   const guard = new UrlGuard({ allowPrivate: options.allowPrivate });
   const { timeout, perTarget } = options;
-  const agent = new Agent({
-    connections: perTarget,
-    pipelining: 1,
-    headersTimeout: timeout,
-    bodyTimeout: timeout,
-    connect: { timeout, lookup: guard.lookup() as never },
-    maxResponseSize: MAX_ANSWER,
-  });
+  const agentWith = (tls: NotifyIdentity['tls'] = {}): Agent =>
+    new Agent({
+      connections: perTarget,
+      pipelining: 1,
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
+      connect: { timeout, lookup: guard.lookup() as never, ...tls },
+      maxResponseSize: MAX_ANSWER,
+    });
+  const agents = new Agents(agentWith);
   const checked = new CheckedUrls(guard);
 
   return {
@@ -54,12 +59,17 @@ export function createNotificationPost(options: NotificationPostOptions): Notifi
       } catch (error) {
         return { ok: false, hopeless: true, cause: messageOf(error) };
       }
+      const identity = options.identities?.of(notification.initiator);
+      const { authorization } = identity ?? {};
+      if (authorization !== undefined && url.protocol !== 'https:' && !options.allowPrivate) {
+        return { ok: false, hopeless: true, cause: 'credentials do not go over plain HTTP' };
+      }
       try {
-        const answer = await agent.request({
+        const answer = await agents.of(notification.initiator, identity).request({
           origin: url.origin,
           path: url.pathname + url.search,
           method: 'POST',
-          headers: { 'content-type': PAP_CONTENT_TYPE, accept: 'application/xml' },
+          headers: authorization === undefined ? HEADERS : { ...HEADERS, authorization },
           body: documentOf(notification, options.identity),
         });
         return await judge(answer);
@@ -67,8 +77,41 @@ export function createNotificationPost(options: NotificationPostOptions): Notifi
         return { ok: false, hopeless: isForbidden(error), cause: messageOf(error) };
       }
     },
-    close: () => agent.destroy(),
+    close: () => agents.destroy(),
   };
+}
+
+const HEADERS = { 'content-type': PAP_CONTENT_TYPE, accept: 'application/xml' };
+
+/** Connections: one pool for all initiators, and one of its own for each that has a TLS identity. */
+class Agents {
+  readonly #make: (tls?: NotifyIdentity['tls']) => Agent;
+  readonly #common: Agent;
+  readonly #own = new Map<string, { readonly identity: NotifyIdentity; readonly agent: Agent }>();
+
+  constructor(make: (tls?: NotifyIdentity['tls']) => Agent) {
+    this.#make = make;
+    this.#common = make();
+  }
+
+  of(initiator: string, identity: NotifyIdentity | undefined): Agent {
+    const own = this.#own.get(initiator);
+    if (own !== undefined && own.identity === identity) return own.agent;
+    if (own !== undefined) {
+      this.#own.delete(initiator);
+      void own.agent.close(); // what is under way ends first
+    }
+    if (identity?.tls === undefined) return this.#common;
+    const agent = this.#make(identity.tls);
+    this.#own.set(initiator, { identity, agent });
+    return agent;
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all(
+      [this.#common, ...[...this.#own.values()].map(({ agent }) => agent)].map((agent) => agent.destroy()),
+    );
+  }
 }
 
 const documentOf = (notification: Notification, identity: string): string =>

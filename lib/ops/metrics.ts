@@ -67,12 +67,30 @@ function countSubmissions(ppg: Observed, registers: Registry[]): Off[] {
     labelNames: ['code'],
     registers,
   });
+  const byRule = new Counter({
+    name: 'ppg_policy_refusals_total',
+    help: 'Submissions refused by an option: a rule of the account, the block list, the backlog',
+    labelNames: ['rule'],
+    registers,
+  });
+  const denied = new Counter({
+    name: 'ppg_logins_refused_total',
+    help: 'Log-ins refused, by reason; those without credentials are left out',
+    labelNames: ['reason'],
+    registers,
+  });
   return [
+    ppg.on('denied', (event) => {
+      if (event.reason !== 'missing') denied.inc({ reason: event.reason });
+    }),
     ppg.on('accepted', (event) => {
       accepted.inc();
       recipients.inc(event.recipients);
     }),
-    ppg.on('refused', (event) => refused.inc({ code: event.code })),
+    ppg.on('refused', (event) => {
+      refused.inc({ code: event.code });
+      if (event.rule !== undefined) byRule.inc({ rule: event.rule });
+    }),
   ];
 }
 

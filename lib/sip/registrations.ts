@@ -30,6 +30,8 @@ export interface Registrations {
   learn(registration: Registration): Promise<void>;
   /** Merges what a REGISTER told into what is known, one at a time for each address-of-record. Never rejects. */
   apply(update: RegistrationUpdate): Promise<void>;
+  /** Forgets what is in memory, after the store has deleted it. */
+  forget(aor: string): void;
   /** The user is gone with all devices. Never rejects. */
   deregister(aor: string): Promise<void>;
   /** Adds a listener; the function it returns takes it off again. */
@@ -148,6 +150,9 @@ export function createRegistrations(options: RegistrationsOptions): Registration
           inTurn(aor, async () => learn(mergeRegistration(await recall(aor), update, aor, clock.now()))),
         ),
       );
+    },
+    forget(aor) {
+      cache.delete(aor);
     },
     deregister(aor) {
       const update: RegistrationUpdate = { aors: [aor], kind: 'deregistered', devices: [], removed: [], expiresAt: 0 };

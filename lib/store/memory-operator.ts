@@ -34,7 +34,9 @@ export function memoryOperator({ data, check, end, stand }: MemoryRoom): Operato
     },
     async deadNotifications(query) {
       check();
-      return dead(query).flatMap((row) => (row.notification ? [notificationOf(row, row.notification)] : []));
+      return dead(query).flatMap((row) =>
+        row.notification ? [{ ...notificationOf(row, row.notification), tries: row.notification.claims }] : [],
+      );
     },
     async replayNotifications({ now, ...query }) {
       check();

@@ -39,7 +39,7 @@ export const NOBODY: RecipientAddress = {
 export interface OperatorStore {
   /** Recipients that have not come to their end, by initiator. */
   openByInitiator(): Promise<ReadonlyMap<string, number>>;
-  /** Notifications that were given up, oldest push first, at most `limit`. */
+  /** Notifications that were given up, oldest push first, at most `limit`; `tries` counts all that were made. */
   deadNotifications(query: NotificationFilter & { limit: number }): Promise<Notification[]>;
   /** Makes dead notifications due at once, oldest push first, at most `limit`; answers how many. */
   replayNotifications(query: NotificationFilter & { now: number; limit: number }): Promise<number>;

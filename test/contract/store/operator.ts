@@ -62,8 +62,8 @@ export const operatorRules: StoreRules = (use) => {
       assert.deepEqual(await keys({ pushId: 'k1@pi.example.com', initiator: 'other' }), []);
       const [first] = await operator().deadNotifications({ limit: 1 });
       assert.deepEqual(
-        [first?.state, first?.address.aor, first?.notifyUrl],
-        ['delivered', aor, 'https://pi.example.com/notify'],
+        [first?.state, first?.tries, first?.address.aor, first?.notifyUrl],
+        ['delivered', 1, aor, 'https://pi.example.com/notify'],
       );
     });
 

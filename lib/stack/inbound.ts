@@ -12,8 +12,17 @@ import type { Flow, Protocol } from './types.ts';
 export const DEFAULT_SIP_PORT = 5060;
 export const DEFAULT_SIPS_PORT = 5061;
 
-/** The port of an address that names none (RFC 3261 section 18.1.1). */
-export const defaultPort = (protocol: Protocol): number => (protocol === 'tls' ? DEFAULT_SIPS_PORT : DEFAULT_SIP_PORT);
+/** RFC 3261 section 18.1.1, RFC 7118 section 5.1. */
+const DEFAULT_PORTS: Readonly<Record<Protocol, number>> = {
+  udp: DEFAULT_SIP_PORT,
+  tcp: DEFAULT_SIP_PORT,
+  tls: DEFAULT_SIPS_PORT,
+  ws: 80,
+  wss: 443,
+};
+
+/** The port of an address that names none. */
+export const defaultPort = (protocol: Protocol): number => DEFAULT_PORTS[protocol];
 
 /** Headers that a request has exactly once (RFC 3261 section 8.1.1); Max-Forwards may be missing (RFC 2543). */
 const ONCE = ['From', 'To', 'Call-ID', 'CSeq'];

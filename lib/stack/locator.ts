@@ -46,7 +46,11 @@ const MAX_HOPS = 16;
 const SERVICES: Readonly<Record<string, Protocol>> = { 'SIP+D2U': 'udp', 'SIP+D2T': 'tcp', 'SIPS+D2T': 'tls' };
 
 /** SRV prefixes (RFC 3263 section 4.1). */
-const SRV_PREFIX: Readonly<Record<Protocol, string>> = { udp: '_sip._udp.', tcp: '_sip._tcp.', tls: '_sips._tcp.' };
+const SRV_PREFIX: Readonly<Partial<Record<Protocol, string>>> = {
+  udp: '_sip._udp.',
+  tcp: '_sip._tcp.',
+  tls: '_sips._tcp.',
+};
 
 interface Server {
   readonly port: number;
@@ -146,7 +150,7 @@ export class Locator {
     const wanted = protocol === undefined ? usable : [this.#protocolOf(target)];
     const named = protocol === undefined ? await this.#byNaptr(host, usable, ages) : [];
     if (named.length > 0) return named;
-    const served = await Promise.all(wanted.map((one) => this.#bySrv(one, SRV_PREFIX[one] + host, ages)));
+    const served = await Promise.all(wanted.map((one) => this.#bySrv(one, `${SRV_PREFIX[one]}${host}`, ages)));
     if (served.some(({ servers }) => servers.length > 0)) return served;
     return [await this.#byAddress(target, ages)];
   }

@@ -1,5 +1,12 @@
 import { isIP, type Server, type Socket } from 'node:net';
-import { connect, createServer, type SecureContext, TLSSocket, type Server as TlsServer } from 'node:tls';
+import {
+  connect,
+  createServer,
+  type SecureContext,
+  TLSSocket,
+  type Server as TlsServer,
+  type TlsOptions as TlsServerOptions,
+} from 'node:tls';
 import { PpgError } from '../base/errors.ts';
 import type { AcceptsStreams, StreamKind } from './stream-kind.ts';
 import { streamKey } from './stream-kind.ts';
@@ -39,17 +46,27 @@ export class TlsKind implements StreamKind {
     for (const server of this.#servers) server.setSecureContext(credentials.contextOptions);
   }
 
-  createServer(accepts: AcceptsStreams): Server {
+  /** What a server that takes TLS is made with. Throws PPG_E_OPTIONS without a certificate. */
+  serverOptions(): TlsServerOptions {
     const { contextOptions, asksClient, requiresClient, hasCertificate } = this.#credentials;
     if (!hasCertificate) throw noCertificate();
-    const server = createServer({
+    return {
       ...contextOptions,
       requestCert: asksClient,
       rejectUnauthorized: requiresClient,
       SNICallback: (name, callback) => callback(null, this.#contextFor(name)),
-    });
+    };
+  }
+
+  /** Lets a server have the new certificates at every reload. */
+  register<T extends TlsServer>(server: T): T {
     this.#servers.add(server);
     server.on('close', () => this.#servers.delete(server));
+    return server;
+  }
+
+  createServer(accepts: AcceptsStreams): Server {
+    const server = this.register(createServer(this.serverOptions()));
     // Before node begins the handshake, so that peers without room cost none.
     server.prependListener('connection', (socket: Socket) => {
       if (!accepts.onArriving(socket)) socket.destroy();

@@ -8,7 +8,8 @@ import type { TlsOptions } from './tls-options.ts';
 import type { Sender, TransportListener } from './transport.ts';
 import { type TcpOptions, TcpTransport } from './transport-tcp.ts';
 import { UdpTransport } from './transport-udp.ts';
-import type { Hop, ListenPoint } from './types.ts';
+import { WsTransport } from './transport-ws.ts';
+import type { Hop, ListenPoint, Protocol } from './types.ts';
 
 export interface TransportsOptions {
   readonly points: readonly ListenPoint[];
@@ -28,6 +29,7 @@ export class Transports {
   readonly #tlsKind: TlsKind;
   #tcp: TcpTransport | undefined;
   #tls: TcpTransport | undefined;
+  #ws: WsTransport | undefined;
   #listening: ListenPoint[] = [];
 
   constructor(options: TransportsOptions) {
@@ -42,7 +44,7 @@ export class Transports {
   }
 
   get connections(): number {
-    return (this.#tcp?.connections ?? 0) + (this.#tls?.connections ?? 0);
+    return (this.#tcp?.connections ?? 0) + (this.#tls?.connections ?? 0) + (this.#ws?.connections ?? 0);
   }
 
   /** Binds every point, or none: rejects with PPG_E_SIP_TRANSPORT. */
@@ -53,10 +55,12 @@ export class Transports {
     const tls = new TcpTransport(listener, limits, this.#options.tcp, clock, onError, this.#tlsKind);
     this.#tcp = tcp;
     this.#tls = tls;
+    const ws = new WsTransport(listener, limits, this.#options.tcp, clock, this.#tlsKind, onError);
+    this.#ws = ws;
     const bound: ListenPoint[] = [];
     for (const point of points) {
       try {
-        bound.push(await this.#listen(point, tcp, tls));
+        bound.push(await this.#listen(point, { tcp, tls, ws }));
       } catch (cause) {
         await this.close();
         const where = `${point.protocol} ${point.host}:${point.port}`;
@@ -66,7 +70,10 @@ export class Transports {
     this.#listening = bound;
   }
 
-  #listen(point: ListenPoint, tcp: TcpTransport, tls: TcpTransport): Promise<ListenPoint> {
+  #listen(
+    point: ListenPoint,
+    { tcp, tls, ws }: { tcp: TcpTransport; tls: TcpTransport; ws: WsTransport },
+  ): Promise<ListenPoint> {
     switch (point.protocol) {
       case 'udp':
         return this.#listenUdp(point);
@@ -74,6 +81,9 @@ export class Transports {
         return tcp.listen(point);
       case 'tls':
         return tls.listen(point);
+      case 'ws':
+      case 'wss':
+        return ws.listen(point);
     }
   }
 
@@ -96,12 +106,13 @@ export class Transports {
 
   async close(): Promise<void> {
     const udp = this.#udp;
-    const [tcp, tls] = [this.#tcp, this.#tls];
+    const streams = [this.#tcp, this.#tls, this.#ws];
     this.#listening = [];
     this.#udp = [];
     this.#tcp = undefined;
     this.#tls = undefined;
-    await Promise.all([...udp.map((transport) => transport.close()), tcp?.close(), tls?.close()]);
+    this.#ws = undefined;
+    await Promise.all([...udp.map((transport) => transport.close()), ...streams.map((one) => one?.close())]);
   }
 
   /** Sends to a hop; the outcome comes to `sender`, never before this returns for a name that must be looked up. */
@@ -119,9 +130,14 @@ export class Transports {
       );
   }
 
+  #streamsOf(protocol: Protocol): TcpTransport | WsTransport | undefined {
+    if (protocol === 'ws' || protocol === 'wss') return this.#ws;
+    return protocol === 'tls' ? this.#tls : this.#tcp;
+  }
+
   #sendTo(address: string, octets: Buffer, hop: Hop, sender: Sender | undefined): void {
     if (hop.protocol !== 'udp') {
-      const streams = hop.protocol === 'tls' ? this.#tls : this.#tcp;
+      const streams = this.#streamsOf(hop.protocol);
       if (streams === undefined) sender?.onSendError(new Error('the transports are closed'));
       else streams.send(octets, address, hop, sender);
       return;

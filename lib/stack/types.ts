@@ -1,7 +1,7 @@
 import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
 
 /** Transport protocols as written in Via, lower case (RFC 3261 section 18). */
-export type Protocol = 'udp' | 'tcp' | 'tls';
+export type Protocol = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
 
 /** Where the stack listens; port 0 lets the system choose. */
 export interface ListenPoint {

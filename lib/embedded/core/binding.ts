@@ -1,5 +1,5 @@
 import { formatParams, type Param, paramOf, parseParams } from '../../codec/sip/params.ts';
-import type { Hop } from '../../stack/types.ts';
+import type { Hop, Protocol } from '../../stack/types.ts';
 import type { BindingRecord } from '../../store/bindings.ts';
 import { type FeatureSet, featureSet } from './features.ts';
 import { hopOf } from './routes.ts';
@@ -111,8 +111,10 @@ export function fromRecord(record: BindingRecord): Binding | undefined {
   }
 }
 
+const PROTOCOLS: ReadonlySet<unknown> = new Set<Protocol>(['udp', 'tcp', 'tls', 'ws', 'wss']);
+
 function isHop(value: unknown): value is Hop {
   if (typeof value !== 'object' || value === null) return false;
   const { protocol, host, port } = value as Partial<Record<string, unknown>>;
-  return (protocol === 'udp' || protocol === 'tcp') && typeof host === 'string' && typeof port === 'number';
+  return PROTOCOLS.has(protocol) && typeof host === 'string' && typeof port === 'number';
 }

@@ -7,7 +7,7 @@ import { type NameAddr, parseNameAddr, parseNameAddrs } from '../../codec/sip/na
 import { paramOf } from '../../codec/sip/params.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
 import type { HeaderField } from '../../model/push.ts';
-import type { ServerTransaction } from '../../stack/types.ts';
+import type { Protocol, ServerTransaction } from '../../stack/types.ts';
 import { type Binding, binding, gruuOf, keptParameters } from './binding.ts';
 import type { Bindings } from './bindings.ts';
 import { type CoreLimits, MAX_EXPIRES } from './options.ts';
@@ -153,9 +153,7 @@ export class Registrar {
     const { protocol, host, port } = flow;
     // Behind a connection the address in the URI is often one that nobody can connect to (RFC 5626 section 5.3).
     const connection =
-      protocol === 'tcp' && hopOf(contact.uri).protocol === 'tcp'
-        ? { protocol, host, port, existing: true }
-        : undefined;
+      protocol !== 'udp' && isStream(contact.uri, protocol) ? { protocol, host, port, existing: true } : undefined;
     return binding({
       aor,
       contact: contact.uri,
@@ -204,3 +202,8 @@ const optionTags = (values: readonly string[]): string[] =>
 /** Refuses what could not be read, as the error says. */
 export const refusal = (request: SipRequest, error: unknown): SipResponse =>
   respondTo(request, error instanceof PpgError ? (error.sipStatus ?? 500) : 500);
+
+/** A WebSocket is the only way to a phone behind it, and its URI may name it by either scheme (RFC 7118 section 5.2). */
+function isStream(contact: string, protocol: Protocol): boolean {
+  return protocol === 'ws' || protocol === 'wss' || hopOf(contact).protocol === protocol;
+}

@@ -3,18 +3,22 @@ import { formatHostPort } from '../../codec/sip/host.ts';
 import type { Param } from '../../codec/sip/params.ts';
 import { formatUri, parseRequestUri, parseSipOnly, type SipUri, type Uri, uriParam } from '../../codec/sip/uri.ts';
 import { canonicalAor } from '../../codec/sip/uri-compare.ts';
-import type { Hop, ListenPoint } from '../../stack/types.ts';
+import type { Hop, ListenPoint, Protocol } from '../../stack/types.ts';
 
 /** RFC 3261 section 19.1.2. */
 const DEFAULT_PORT = 5060;
+const DEFAULT_TLS_PORT = 5061;
+
+const TRANSPORTS: Readonly<Partial<Record<string, Protocol>>> = { tcp: 'tcp', tls: 'tls', ws: 'ws', wss: 'wss' };
 
 /** Where a SIP URI says its element is; UDP unless it says otherwise. Throws PPG_E_SIP_SYNTAX. */
 export const hopOf = (uri: string): Hop => hopOfUri(parseSipOnly(uri));
 
 function hopOfUri(uri: SipUri): Hop {
   const host = uriParam(uri, 'maddr') ?? uri.host;
-  const protocol = uriParam(uri, 'transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
-  return { protocol, host, port: uri.port ?? DEFAULT_PORT };
+  const transport = uriParam(uri, 'transport')?.toLowerCase() ?? '';
+  const protocol = uri.scheme === 'sips' && !transport.startsWith('ws') ? 'tls' : (TRANSPORTS[transport] ?? 'udp');
+  return { protocol, host, port: uri.port ?? (protocol === 'tls' ? DEFAULT_TLS_PORT : DEFAULT_PORT) };
 }
 
 /** Whom a request URI means. */

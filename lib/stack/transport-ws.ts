@@ -1,0 +1,176 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { WebSocket, WebSocketServer } from 'ws';
+import type { Clock, TimerHandle } from '../base/clock.ts';
+import type { SipLimits } from '../codec/sip/limits.ts';
+import { streamKey } from './stream-kind.ts';
+import type { TlsKind } from './tls-kind.ts';
+import type { Sender, TransportListener } from './transport.ts';
+import type { TcpOptions } from './transport-tcp.ts';
+import type { Hop, ListenPoint } from './types.ts';
+import { WsConnection, type WsConnectionHost } from './ws-connection.ts';
+
+/** The subprotocol of SIP (RFC 7118 section 4). */
+const SUBPROTOCOL = 'sip';
+
+/** Octets of one message: it is held until it is whole, so this times the connections bounds what is held. */
+const MAX_MESSAGE = 256 * 1024;
+
+/** How often idle connections are looked for; one that was silent for that long is asked for a sign of life. Milliseconds. */
+const SWEEP = 30_000;
+
+/**
+ * SIP over WebSocket (RFC 7118), server side: phones in browsers connect, and requests for them go by the connection
+ * that they made. `ws` in the clear, `wss` with the certificates of TLS.
+ */
+export class WsTransport implements WsConnectionHost {
+  readonly listener: TransportListener;
+  readonly limits: SipLimits;
+  readonly #options: TcpOptions;
+  readonly #clock: Clock;
+  readonly #tls: TlsKind;
+  readonly #onError: (error: Error) => void;
+  readonly #servers: Server[] = [];
+  readonly #connections = new Map<string, WsConnection>();
+  #upgrader: WebSocketServer | undefined;
+  #sweeper: TimerHandle | undefined;
+  #stopped = false;
+
+  constructor(
+    listener: TransportListener,
+    limits: SipLimits,
+    options: TcpOptions,
+    clock: Clock,
+    tls: TlsKind,
+    onError: (error: Error) => void,
+  ) {
+    this.listener = listener;
+    this.limits = limits;
+    this.#options = options;
+    this.#clock = clock;
+    this.#tls = tls;
+    this.#onError = onError;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  async listen(point: ListenPoint): Promise<ListenPoint> {
+    this.#upgrader ??= await makeUpgrader();
+    const { connectTime, maxConnections } = this.#options;
+    const timing = {
+      headersTimeout: connectTime,
+      requestTimeout: connectTime,
+      connectionsCheckingInterval: connectTime,
+    };
+    const refuse = (_request: IncomingMessage, response: import('node:http').ServerResponse): void => {
+      response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end();
+    };
+    const server =
+      point.protocol === 'wss'
+        ? this.#tls.register(createHttpsServer({ ...this.#tls.serverOptions(), ...timing }, refuse))
+        : createServer(timing, refuse);
+    server.maxConnections = maxConnections;
+    const protocol = point.protocol === 'wss' ? 'wss' : 'ws';
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#onUpgrade(protocol, request, socket, head),
+    );
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host: point.host, port: point.port, ipv6Only: point.host.includes(':') }, () => {
+        server.off('error', reject);
+        server.on('error', this.#onError);
+        const address = server.address();
+        resolve({ ...point, port: typeof address === 'object' && address !== null ? address.port : point.port });
+      });
+    });
+  }
+
+  /** Only over a connection that the peer has made. */
+  send(octets: Buffer, address: string, hop: Hop, sender: Sender | undefined): void {
+    const connection = this.#connections.get(streamKey(address, hop.port));
+    if (connection === undefined) sender?.onSendError(new Error('the WebSocket is gone'));
+    else connection.send(octets, sender);
+  }
+
+  async close(): Promise<void> {
+    this.#stopped = true;
+    this.#clock.clearTimeout(this.#sweeper);
+    for (const connection of [...this.#connections.values()]) connection.close(new Error('the stack has stopped'));
+    await Promise.all(
+      this.#servers.map(
+        (server) =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve());
+            server.closeAllConnections();
+          }),
+      ),
+    );
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  onClosed(connection: WsConnection): void {
+    const key = streamKey(connection.flow.host, connection.flow.port);
+    if (this.#connections.get(key) === connection) this.#connections.delete(key);
+  }
+
+  #onUpgrade(protocol: 'ws' | 'wss', request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => undefined);
+    const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
+    if (this.#stopped || this.#connections.size >= this.#options.maxConnections) {
+      socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
+    } else if (!offered.includes(SUBPROTOCOL)) {
+      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+    } else {
+      this.#upgrader?.handleUpgrade(request, socket, head, (open) => this.#onOpen(protocol, request, open));
+    }
+  }
+
+  #onOpen(protocol: 'ws' | 'wss', { socket }: IncomingMessage, open: WebSocket): void {
+    const { remoteAddress: host, remotePort: port, localAddress = '', localPort = 0 } = socket;
+    if (host === undefined || port === undefined || this.#stopped) {
+      open.terminate();
+      return;
+    }
+    const verified = protocol === 'wss' ? this.#tls.verified(socket) : undefined;
+    const flow = {
+      protocol,
+      host,
+      port,
+      localHost: localAddress,
+      localPort,
+      ...(verified !== undefined && { verified }),
+    };
+    this.#connections.set(streamKey(host, port), new WsConnection(open, flow, this));
+    this.#sweeper ??= this.#clock.setTimeout(this.#sweep, SWEEP);
+  }
+
+  readonly #sweep = (): void => {
+    this.#sweeper = undefined;
+    const now = this.#clock.now();
+    for (const connection of this.#connections.values()) {
+      const silent = now - connection.lastUsed;
+      if (silent >= this.#options.idle && !connection.busy) connection.close(new Error('idle'));
+      else if (silent >= SWEEP) connection.ping();
+    }
+    if (this.#connections.size > 0) this.#sweeper = this.#clock.setTimeout(this.#sweep, SWEEP);
+  };
+}
+
+/** The library is loaded by those alone who listen by WebSocket. */
+async function makeUpgrader(): Promise<WebSocketServer> {
+  const { WebSocketServer: Upgrader } = await import('ws');
+  return new Upgrader({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: MAX_MESSAGE,
+    perMessageDeflate: false,
+    handleProtocols: () => SUBPROTOCOL,
+  });
+}

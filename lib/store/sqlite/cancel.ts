@@ -78,7 +78,9 @@ export function cancelling(
     const { key, id, recipients, notify } = old;
     const left = new Set<string>();
     const ending = { state: stateNumber(end.state), code: end.code, description: end.desc, at };
-    const results = named.map(({ row, cancellable }): CancelledRow => {
+    const last = named.findLast(({ cancellable }) => cancellable);
+    const results = named.map((recipient): CancelledRow => {
+      const { row, cancellable } = recipient;
       const [index, aor, text, instance, gruu, state, attempted, confirmed] = row as unknown as [
         number,
         ...AddressArgs,
@@ -89,7 +91,7 @@ export function cancelling(
       if (!cancellable) return [index, aor, text, instance, gruu, false, state, attempted];
       live.tally.pending--;
       left.add(aor);
-      finish.ended({ key, index, push: id, recipients, notify }, { ...ending, confirmed });
+      finish.ended({ key, index, push: id, recipients, notify }, { ...ending, confirmed }, recipient !== last);
       return [index, aor, text, instance, gruu, true, ending.state, attempted];
     });
     for (const aor of left) lines.stand(aor, at);
@@ -127,7 +129,8 @@ export function cancelling(
       const id = live.nextPush - 1;
       const of = { key, push: id, recipients: recipients.length, notify: acceptArgs[9] === 1 };
       const ending = { state: stateNumber(LEFT_OUT.state), code: LEFT_OUT.code, description: null, at: now };
-      for (const index of left) finish.ended({ ...of, index }, { ...ending, confirmed: acceptArgs[8] });
+      // Others of the push are open, or there would have been nothing to replace.
+      for (const index of left) finish.ended({ ...of, index }, { ...ending, confirmed: acceptArgs[8] }, true);
       return [answer, [old.key, replaced, []], left];
     },
   };

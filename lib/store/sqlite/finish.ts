@@ -59,15 +59,16 @@ export class Finish {
     this.#finished(of, at);
   }
 
-  /** The end of waiting. */
-  ended(of: Ended, { state, code, description, at, confirmed }: Ending): void {
+  /** The end of waiting. `more`: another of the same push ends after it, so that this is not the last. */
+  ended(of: Ended, { state, code, description, at, confirmed }: Ending, more = false): void {
     const notify = of.notify ? [OWED, at, 0] : NO_NOTIFY;
     this.#finish.run([state, code, description, at, confirmed, ...notify, of.key, of.index]);
-    this.#finished(of, at);
+    this.#finished(of, at, more);
   }
 
-  #finished(of: Ended, at: number): void {
+  #finished(of: Ended, at: number, more = false): void {
     if (of.notify) this.#live.tally.owed++;
+    if (more) return;
     if (of.recipients > 1 && this.#othersOpen.get([of.key]) !== undefined) return;
     this.#endPush.run([at, of.push]);
   }

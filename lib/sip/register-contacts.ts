@@ -99,10 +99,13 @@ export function readSeconds(value: string | undefined): number | undefined {
   return value !== undefined && /^\s*\d{1,10}\s*$/.test(value) ? Math.min(Number(value), LONGEST_EXPIRES) : undefined;
 }
 
+/** A quoted pair may bring what no other way into a header lets through. */
+const NOT_IN_URN = /[<>"\s\p{Cc}]/u;
+
 /** RFC 5626 section 4.1 has a URN in angle brackets; without them it is taken all the same, with more of them it is none. */
 function instanceOf(value: string | undefined): string | undefined {
   const bare = value?.replace(/^<(.*)>$/, '$1');
-  return bare === undefined || bare === '' || /[<>]/.test(bare) ? undefined : bare;
+  return bare === undefined || bare === '' || NOT_IN_URN.test(bare) ? undefined : bare;
 }
 
 /** True when both name one binding: the same instance, or the same URI. */

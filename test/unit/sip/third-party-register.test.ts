@@ -241,7 +241,10 @@ describe('a REGISTER seen to be answered', () => {
     const idOf = (instance: string): string | undefined =>
       observe({ Contact: `<sip:a@b>;+sip.instance="${instance}";expires=9` })?.devices[0]?.id;
     assert.deepEqual(['<urn:x>', 'urn:x'].map(idOf), ['urn:x', 'urn:x']);
-    assert.deepEqual(['<urn:x>y', '<urn:x><urn:y>', '<>', ''].map(idOf), Array(4).fill('sip:a@b'));
+    assert.deepEqual(
+      ['<urn:x>y', '<urn:x><urn:y>', '<urn:\\\0>', '<urn:\\">', '<>', ''].map(idOf),
+      Array(6).fill('sip:a@b'),
+    );
   });
 
   it('a contact that goes away is removed', () => {

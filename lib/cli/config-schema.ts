@@ -50,7 +50,12 @@ export interface NodeConfig {
     readonly credentials?: readonly unknown[] | undefined;
   };
   /** The embedded core; `users` (name to password) makes it ask for digest authentication. */
-  readonly core: { readonly port: number; readonly users?: Readonly<Record<string, string>> | undefined };
+  readonly core: {
+    readonly port: number;
+    /** Phones may come by WebSocket there; without it they may not. */
+    readonly wsPort?: number | undefined;
+    readonly users?: Readonly<Record<string, string>> | undefined;
+  };
   /** The embedded stand-in for drachtio-server. */
   readonly sipd: { readonly port: number; readonly drachtioPort: number };
   readonly direct: { readonly port: number };
@@ -159,7 +164,7 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       trace: flag,
       credentials: z.array(z.unknown(), 'must be a list of credentials').optional(),
     }),
-    core: z.strictObject({ port, users: z.record(z.string(), z.string()).optional() }),
+    core: z.strictObject({ port, wsPort: port.optional(), users: z.record(z.string(), z.string()).optional() }),
     sipd: z.strictObject({ port, drachtioPort: port }),
     direct: z.strictObject({ port }),
     drachtio: z.strictObject({

@@ -33,6 +33,7 @@ export async function core(options: CoreCommandOptions, terminal: Terminal): Pro
     applicationServers: [gateway],
     services: { push: gateway },
     users: config.core.users,
+    wsPort: config.core.wsPort,
     bindings: openBindings(options.bindings, log),
   });
   terminal.note(

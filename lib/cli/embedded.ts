@@ -85,6 +85,8 @@ export async function startSipd(options: SipdNodeOptions): Promise<RunningSipd> 
 
 export interface CoreNodeOptions extends EmbeddedOptions {
   readonly domain: string;
+  /** Phones may come by WebSocket (RFC 7118) there, too. */
+  readonly wsPort?: number | undefined;
   /** SIP URIs that are told of registrations. */
   readonly applicationServers: readonly string[];
   /** User part of the gateway's identity to the SIP URI that takes its requests. */
@@ -101,7 +103,10 @@ export interface RunningCore extends Running {
 /** Starts the pocket SIP/IP core. Rejects with PPG_E_LISTEN when its port is taken. */
 export async function startCore(options: CoreNodeOptions): Promise<RunningCore> {
   const { clock, log, host, port, domain, applicationServers, services, users, bindings, advertise, trace } = options;
-  const stack = createSipStack({ clock, log, listen: bothTransports(host, port), trace, ...sentBy(advertise) });
+  const { wsPort } = options;
+  const ws: ListenPoint[] = wsPort === undefined ? [] : [{ protocol: 'ws', host, port: wsPort }];
+  const listen = [...bothTransports(host, port), ...ws];
+  const stack = createSipStack({ clock, log, listen, trace, ...sentBy(advertise) });
   const core = createCore({
     clock,
     log,
@@ -114,7 +119,8 @@ export async function startCore(options: CoreNodeOptions): Promise<RunningCore> 
     ...(users !== undefined && { digest: { users } }),
   });
   try {
-    await opening({ what: 'SIP, where phones register', host, port, setBy: 'PPG_SIP_PORT' }, () => core.start());
+    const setBy = wsPort === undefined ? 'PPG_SIP_PORT' : 'PPG_SIP_PORT or PPG_SIP_WS_PORT';
+    await opening({ what: 'SIP, where phones register', host, port, setBy }, () => core.start());
   } catch (error) {
     await bindings.close();
     throw error;

@@ -263,6 +263,7 @@ function startOwnCore(
     applicationServers: [gateway],
     services: { [userOf(identity) ?? 'push']: gateway },
     users: core.users,
+    wsPort: core.wsPort,
     bindings: openBindings(bindingsFile(store), embedded.log),
   });
 }

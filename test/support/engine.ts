@@ -81,10 +81,7 @@ export class EngineBench {
     limits = {},
     clock = new FakeClock(),
     ...more
-  }: { store?: Store; limits?: Partial<EngineLimits>; clock?: FakeClock } & Pick<
-    EngineOptions,
-    'allowDelivery' | 'retentions'
-  > = {}) {
+  }: { store?: Store; limits?: Partial<EngineLimits>; clock?: FakeClock } & Pick<EngineOptions, 'allowDelivery'> = {}) {
     this.clock = clock;
     const bench = this;
     this.engine = new Engine({

@@ -3,7 +3,11 @@ import fc from 'fast-check';
 import { answerStun, isStun } from '../../../lib/stack/stun.ts';
 
 /** Type, attributes, transaction id (RFC 5389 section 6). */
-function stun(type: number, attributes: Buffer = Buffer.alloc(0), id: Buffer = Buffer.from('b7e7a701bc34d686fa87dfae', 'hex')): Buffer {
+function stun(
+  type: number,
+  attributes: Buffer = Buffer.alloc(0),
+  id: Buffer = Buffer.from('b7e7a701bc34d686fa87dfae', 'hex'),
+): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt16BE(type, 0);
   head.writeUInt16BE(attributes.length, 2);

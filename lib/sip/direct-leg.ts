@@ -1,17 +1,28 @@
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
-import { type ErrorCode, messageOf, PpgError } from '../base/errors.ts';
+import { messageOf, PpgError } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../codec/sip/host.ts';
-import { canonicalName, SipHeaders, type SipRequest, type SipResponse } from '../codec/sip/message.ts';
+import { canonicalName, SipHeaders, type SipRequest } from '../codec/sip/message.ts';
 import type { DnsLike } from '../stack/dns.ts';
 import { Locator, type Target } from '../stack/locator.ts';
 import { reachableHost } from '../stack/sent-by.ts';
 import { tokenMaker } from '../stack/tokens.ts';
 import type { Hop, ListenPoint, Protocol, SipStack } from '../stack/types.ts';
+import { UserAgent } from '../stack/user-agent.ts';
+import { answerOf, failureOf, notSent, permanent } from './direct-answer.ts';
+import { DirectDialogs } from './direct-dialogs.ts';
 import { hopsFor, requestUri, targetOf } from './direct-hop.ts';
 import { receive } from './direct-inbound.ts';
-import type { LegAbilities, OutboundRequest, SipAnswer, SipHandler, SipLeg } from './leg.ts';
+import type {
+  DialogAnswer,
+  DialogOptions,
+  LegAbilities,
+  OutboundRequest,
+  SipAnswer,
+  SipHandler,
+  SipLeg,
+} from './leg.ts';
 
 export interface DirectLegOptions {
   /** The leg starts and stops it, and takes its inbound requests. */
@@ -54,6 +65,8 @@ class DirectLeg implements SipLeg {
   readonly #log: Logger;
   readonly #readyListeners: (() => void)[] = [];
   readonly #locator: Locator;
+  readonly #agent: UserAgent;
+  readonly #dialogs: DirectDialogs;
   #handler: SipHandler | undefined;
   /** Transports to send by, best first. TCP and TLS need no port of their own. */
   #protocols: readonly Protocol[] = ['tcp', 'tls'];
@@ -67,7 +80,13 @@ class DirectLeg implements SipLeg {
     this.#log = log;
     this.#locator = new Locator({ clock, protocols: () => this.#protocols, family: () => this.#family, dns, random });
     const toTag = tokenMaker();
-    stack.onRequest((transaction) => receive(transaction, this.#handler, toTag(), clock, log));
+    this.#agent = new UserAgent({
+      ...{ stack, clock, log },
+      contact: () => this.#contact,
+      findHop: (uri, bytes) => this.#hopOf(uri, bytes),
+    });
+    this.#agent.onRequest((transaction) => receive(transaction, this.#handler, toTag(), clock, log));
+    this.#dialogs = new DirectDialogs(this.#agent, clock, log);
   }
 
   get ready(): boolean {
@@ -93,6 +112,7 @@ class DirectLeg implements SipLeg {
 
   async stop(): Promise<void> {
     this.#ready = false;
+    this.#agent.stop();
     await this.#stack.stop();
   }
 
@@ -116,6 +136,54 @@ class DirectLeg implements SipLeg {
     } catch (error) {
       return notSent(error instanceof PpgError ? permanent(error.code) : 'PPG_E_LEG_CANNOT', messageOf(error));
     }
+  }
+
+  invite(request: OutboundRequest, options: DialogOptions = {}): Promise<DialogAnswer> {
+    return this.#begin(request, (message, hop) => this.#dialogs.invite(message, hop, options));
+  }
+
+  subscribe(request: OutboundRequest, options: DialogOptions = {}): Promise<DialogAnswer> {
+    return this.#begin(request, (message, hop) => this.#dialogs.subscribe(message, hop, options));
+  }
+
+  /** Tries one hop after the other until the request could leave. */
+  async #begin(
+    request: OutboundRequest,
+    send: (message: SipRequest, hop: Hop) => Promise<DialogAnswer>,
+  ): Promise<DialogAnswer> {
+    if (!this.#ready) return notSent('PPG_E_LEG_DOWN', 'the direct leg is not started');
+    let answer: DialogAnswer = notSent('PPG_E_LEG_DOWN', 'there is nowhere to send the request');
+    try {
+      const target = targetOf(request);
+      const found = await this.#find(target);
+      if (found instanceof Error) return notSent('PPG_E_LEG_DOWN', found.message);
+      const message = this.#messageOf(request);
+      for (const hop of hopsFor(found, target, sizeOf(request), this.#protocols.includes('udp'))) {
+        answer = await send(message, hop);
+        if (answer.kind !== 'not-sent' || answer.code === 'PPG_E_SIP_HEADER') return answer;
+        this.#locator.failed(hop);
+      }
+      return answer;
+    } catch (error) {
+      return notSent(error instanceof PpgError ? permanent(error.code) : 'PPG_E_LEG_CANNOT', messageOf(error));
+    }
+  }
+
+  /** Where a request within a dialog goes. */
+  async #hopOf(uri: string, bytes: number): Promise<Hop> {
+    const target = targetOf({ method: '', uri, headers: [] });
+    const found = await this.#locator.locate(target);
+    const [hop] = hopsFor(found, target, bytes, this.#protocols.includes('udp'));
+    if (hop === undefined) throw new PpgError('PPG_E_SIP_TRANSPORT', 'there is nowhere to send the request');
+    return hop;
+  }
+
+  /** What peers reach us at within dialogs; a leg without UDP says so. */
+  get #contact(): string {
+    const { listening } = this.#stack;
+    const [first] = listening;
+    const named = first === undefined || listening.some(({ protocol }) => protocol === 'udp');
+    return `sip:${this.address ?? 'invalid'}${named ? '' : `;transport=${first.protocol}`}`;
   }
 
   async #find(target: Target): Promise<readonly Hop[] | Error> {
@@ -162,9 +230,7 @@ class DirectLeg implements SipLeg {
           if (response.status >= 200) resolve(answerOf(response));
         },
         onFailure: (failure, cause) => {
-          if (transaction.sent !== true) resolve(notSent(codeOf(cause), messageOf(cause)));
-          else if (failure === 'timeout') resolve(LOCAL_TIMEOUT);
-          else resolve({ kind: 'unknown', cause: `PPG_E_SIP_TRANSPORT: ${messageOf(cause)}` });
+          resolve(failureOf(failure, cause, transaction.sent === true));
         },
       });
     });
@@ -191,37 +257,3 @@ function sizeOf({ method, uri, headers, body = NO_BODY }: OutboundRequest): numb
   for (const { name, value } of headers) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
   return bytes;
 }
-
-const answerOf = (response: SipResponse): SipAnswer => ({
-  kind: 'response',
-  status: response.status,
-  reason: response.reason,
-  get: (name) => response.headers.get(name),
-  all: (name) => response.headers.all(name),
-  body: response.body,
-  local: false,
-});
-
-/** RFC 3261 section 8.1.3.1: a timeout counts as a received 408. */
-const LOCAL_TIMEOUT: SipAnswer = {
-  kind: 'response',
-  status: 408,
-  reason: 'Request Timeout',
-  get: () => undefined,
-  body: NO_BODY,
-  local: true,
-};
-
-const notSent = (code: ErrorCode, reason: string): SipAnswer => ({
-  kind: 'not-sent',
-  code,
-  cause: `${code}: ${reason}`,
-});
-
-/** What is wrong with the request itself is wrong for ever; all else may pass. */
-function codeOf(cause: Error): ErrorCode {
-  if (cause instanceof PpgError && cause.code === 'PPG_E_SIP_HEADER') return 'PPG_E_SIP_HEADER';
-  return (cause as NodeJS.ErrnoException).code === 'EMSGSIZE' ? 'PPG_E_LEG_CANNOT' : 'PPG_E_LEG_DOWN';
-}
-
-const permanent = (code: ErrorCode): ErrorCode => (code === 'PPG_E_SIP_HEADER' ? code : 'PPG_E_LEG_CANNOT');

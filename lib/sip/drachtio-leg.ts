@@ -1,9 +1,19 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
-import { type ErrorCode, messageOf } from '../base/errors.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { silentLogger } from '../base/log.ts';
+import { answerOfSrf, notSent, refusal, unknown } from './drachtio-answer.ts';
+import { DrachtioDialogs } from './drachtio-dialogs.ts';
 import { toSrfCall } from './drachtio-frame.ts';
-import type { LegAbilities, OutboundRequest, SipAnswer, SipHandler, SipLeg } from './leg.ts';
+import type {
+  DialogAnswer,
+  DialogOptions,
+  LegAbilities,
+  OutboundRequest,
+  SipAnswer,
+  SipHandler,
+  SipLeg,
+} from './leg.ts';
 import { guardedHandler } from './safe-handler.ts';
 import { type SrfConnectOptions, type SrfLike, type SrfResponse, srfPort } from './srf-like.ts';
 import { breakLink, connectSrf, disconnectSrf, type SrfLink, watchSrf } from './srf-link.ts';
@@ -55,6 +65,7 @@ class DrachtioLeg implements SipLeg {
   readonly #link: SrfLink;
   readonly #inboundLink: SrfLink;
   readonly #inFlight = new Set<Flight>();
+  readonly #dialogs: DrachtioDialogs;
   #handler: SipHandler | undefined;
   #routed = false;
   #stopped = false;
@@ -68,6 +79,8 @@ class DrachtioLeg implements SipLeg {
       this.#log.warn(
         'no outbound connection to drachtio: pushes share the one of the app, whose large messages may corrupt them',
       );
+    const { clock, domain } = options;
+    this.#dialogs = new DrachtioDialogs({ srf: this.#sender, clock, log: this.#log, guard: this.#guard, domain });
     this.#link = watchSrf(this.#sender, this.#log);
     this.#inboundLink = this.#sender === options.srf ? this.#link : watchSrf(options.srf, this.#log);
     this.#link.onDown((cause) => this.#settleAll(cause));
@@ -138,6 +151,19 @@ class DrachtioLeg implements SipLeg {
     });
   }
 
+  invite(request: OutboundRequest, options: DialogOptions = {}): Promise<DialogAnswer> {
+    return this.#begin(request, options);
+  }
+
+  subscribe(request: OutboundRequest, options: DialogOptions = {}): Promise<DialogAnswer> {
+    return this.#begin(request, options);
+  }
+
+  #begin(request: OutboundRequest, options: DialogOptions): Promise<DialogAnswer> {
+    if (!this.ready) return Promise.resolve(notSent('PPG_E_LEG_DOWN', 'no link to the drachtio server'));
+    return this.#dialogs.begin(request, options);
+  }
+
   /** The server did not even confirm a command in all that time: the link is half open. A host's is left alone. */
   #suspect(): void {
     this.#log.warn({ guard: this.#guard }, 'the drachtio server confirms nothing: its link hangs');
@@ -146,6 +172,7 @@ class DrachtioLeg implements SipLeg {
 
   #settleAll(cause: string): void {
     for (const flight of [...this.#inFlight]) flight.settle(unknown(cause));
+    this.#dialogs.lost(cause);
   }
 }
 
@@ -173,7 +200,7 @@ class Flight {
   }
 
   take(response: SrfResponse): void {
-    if (response.status >= 200) this.settle(answerOf(response));
+    if (response.status >= 200) this.settle(answerOfSrf(response));
   }
 
   settle(answer: SipAnswer): void {
@@ -181,34 +208,6 @@ class Flight {
     this.#clock.clearTimeout(this.#timer);
     this.#resolve(answer);
   }
-}
-
-const answerOf = (response: SrfResponse): SipAnswer => ({
-  kind: 'response',
-  status: response.status,
-  reason: response.reason ?? '',
-  get: (name) => response.get(name),
-  body: Buffer.from(response.body ?? '', 'utf8'),
-  // a 408 or 503 of the server's own has no source address
-  local: response.source_address === '',
-});
-
-const notSent = (code: ErrorCode, reason: string): SipAnswer => ({
-  kind: 'not-sent',
-  code,
-  cause: `${code}: ${reason}`,
-});
-
-const unknown = (cause: string): SipAnswer => ({ kind: 'unknown', cause: `PPG_E_LEG_DOWN: ${cause}` });
-
-/** NOK texts, of drachtio-server and of the embedded one, that will be the same next time. */
-const FOR_EVER = /invalid request-uri|missing content-type|not available|to myself|cannot carry/i;
-
-/** An error in the callback: the server's NOK, or a socket that was gone. Only an echo that did not parse was sent. */
-function refusal(error: unknown): SipAnswer {
-  const text = messageOf(error);
-  if (text.includes('failed to parse')) return unknown(text);
-  return notSent(FOR_EVER.test(text) ? 'PPG_E_LEG_CANNOT' : 'PPG_E_LEG_DOWN', text);
 }
 
 /** `host:port` of the first listen point, from `udp/10.0.0.1:5060,tcp/10.0.0.1:5060`. */

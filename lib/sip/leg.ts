@@ -73,6 +73,41 @@ export type Next = (error?: unknown) => void;
 /** A handler in drachtio's form. Arity 3: a fourth parameter would make it an error handler. */
 export type SipHandler = (req: RequestLike, res: ResponseLike, next: Next) => void;
 
+/** What a request within a dialog carries. */
+export interface DialogRequest {
+  /** Without those that make the dialog: From, To, Call-ID, CSeq, Route. */
+  readonly headers?: readonly HeaderField[];
+  readonly body?: Buffer;
+}
+
+/** A dialog of ours, made by INVITE or SUBSCRIBE. */
+export interface SipDialog {
+  readonly callId: string;
+  /** The body of the 2xx that made it: the peer's SDP; empty when a NOTIFY came first. */
+  readonly remoteBody: Buffer;
+  readonly ended: boolean;
+  /** Sends a request within the dialog and waits for its final answer. Never rejects. */
+  request(method: string, options?: DialogRequest): Promise<SipAnswer>;
+  /** The one handler of the peer's requests: NOTIFY, INFO, MESSAGE, re-INVITE and others; ACK, BYE and PRACK are not shown. */
+  on(event: 'request', handler: SipHandler): this;
+  /** Called once, at once when the dialog has ended already; the reason is for the log. */
+  on(event: 'end', listener: (reason: string) => void): this;
+  /** BYE for a call, SUBSCRIBE with Expires 0 for a subscription. Never rejects. */
+  end(): Promise<void>;
+}
+
+export interface DialogOptions {
+  /** Handler of the peer's requests from the first one on, which may come before the answer does. */
+  readonly onRequest?: SipHandler;
+  /** Every provisional response. */
+  onProvisional?(status: number, get: (name: string) => string | undefined): void;
+  /** Aborted, an INVITE is cancelled: the answer is 487 then, unless another came first. A SUBSCRIBE is left alone. */
+  readonly signal?: AbortSignal;
+}
+
+/** The end of a request that was to make a dialog: the dialog, or what became of the request. A 2xx is never an answer. */
+export type DialogAnswer = { readonly kind: 'dialog'; readonly dialog: SipDialog; readonly status: number } | SipAnswer;
+
 /** One way for SIP requests to leave and come in. */
 export interface SipLeg {
   readonly name: 'drachtio' | 'direct';
@@ -85,6 +120,16 @@ export interface SipLeg {
   stop(): Promise<void>;
   /** Sends and waits for the final answer. Never rejects. */
   request(request: OutboundRequest): Promise<SipAnswer>;
+  /**
+   * Calls: the ACK is sent here, other branches of a fork are ended. `request` is an INVITE with an offer; its Contact is
+   * added where it is missing. Rings for 3 minutes at the most. Never rejects.
+   */
+  invite(request: OutboundRequest, options?: DialogOptions): Promise<DialogAnswer>;
+  /**
+   * Subscribes; `request` is a SUBSCRIBE with Event and Expires. The caller refreshes, by `dialog.request('SUBSCRIBE')` with
+   * both headers, before it expires. Never rejects.
+   */
+  subscribe(request: OutboundRequest, options?: DialogOptions): Promise<DialogAnswer>;
   /** The handler of requests that come in by this leg; the drachtio leg of a mounted gateway has none of its own. */
   onRequest(handler: SipHandler): void;
   /** Called when `ready` becomes true. */

@@ -12,6 +12,7 @@ export interface SrfLike {
   removeListener(...args: never[]): unknown;
   connect?(...args: never[]): unknown;
   disconnect?(...args: never[]): unknown;
+  createUAC?(...args: never[]): unknown;
 }
 
 /** What `srf.request` is given. drachtio-srf writes into it. */
@@ -37,6 +38,34 @@ export interface SrfSentRequest {
   on(event: 'response', listener: (response: SrfResponse) => void): unknown;
 }
 
+/** An INVITE or SUBSCRIBE that the server took and sent. */
+export interface SrfInvite {
+  /** Throws while the link is down. */
+  cancel(options: object, callback: (error: unknown) => void): unknown;
+}
+
+/** A dialog of drachtio-srf, as far as it is used. Its own methods throw, or call back with an error, when the link is down. */
+export interface SrfDialog {
+  readonly sip: { readonly callId: string };
+  readonly remote: { readonly sdp?: string };
+  readonly res?: { readonly status: number };
+  request(
+    options: { method: string; headers: Record<string, string>; body?: string },
+    callback: (error: unknown, response?: SrfResponse) => void,
+  ): unknown;
+  destroy(options: object, callback: (error: unknown) => void): unknown;
+  on(event: string, listener: (req: RequestLike, res: ResponseLike) => void): unknown;
+}
+
+/** What `srf.createUAC` is given; a body of SUBSCRIBE is its localSdp too. */
+export interface SrfUacOptions {
+  uri: string;
+  method: string;
+  headers: Record<string, string>;
+  localSdp?: string;
+  proxy?: string;
+}
+
 export interface SrfConnectOptions {
   readonly host: string;
   readonly port: number;
@@ -51,6 +80,15 @@ export interface SrfPort {
     uri: string,
     options: SrfRequestOptions,
     callback: (error: unknown, request?: SrfSentRequest) => void,
+  ): unknown;
+  /** Throws when the link is down. */
+  createUAC?(
+    options: SrfUacOptions,
+    progress: {
+      cbRequest(error: unknown, request?: SrfInvite): void;
+      cbProvisional(response: SrfResponse): void;
+    },
+    callback: (error: unknown, dialog?: SrfDialog) => void,
   ): unknown;
   use(method: string, handler: (req: RequestLike, res: ResponseLike, next: (error?: unknown) => void) => void): unknown;
   on(event: string, listener: (...args: unknown[]) => void): unknown;

@@ -1,4 +1,4 @@
-import type { OutboundRequest, RequestLike, ResponseLike, SipAnswer, SipLeg } from '../../lib/sip/leg.ts';
+import type { DialogAnswer, OutboundRequest, RequestLike, ResponseLike, SipAnswer, SipLeg } from '../../lib/sip/leg.ts';
 
 interface FakeRequestOptions {
   readonly method?: string;
@@ -101,5 +101,14 @@ export class FakeLeg implements SipLeg {
   async request(request: OutboundRequest): Promise<SipAnswer> {
     this.sent.push(request);
     return this.answer(request);
+  }
+
+  /** Refuses or fails as `answer` says; it makes no dialogs. */
+  invite(request: OutboundRequest): Promise<DialogAnswer> {
+    return this.request(request);
+  }
+
+  subscribe(request: OutboundRequest): Promise<DialogAnswer> {
+    return this.request(request);
   }
 }

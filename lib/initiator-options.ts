@@ -21,6 +21,8 @@ export interface InitiatorOptions {
   readonly allow?: AllowRules | undefined;
   /** How the gateway shows itself to the account's notify URLs; needs `allow.notifyTargets`. Default: it does not. */
   readonly notify?: NotifyIdentityOptions | undefined;
+  /** Final pushes are kept for so long, milliseconds, when that is less than `limits.retention`. */
+  readonly retention?: number | undefined;
   /** Send `Privacy: id` (RFC 3325) with the account's pushes: who sent them is not shown beyond the trust domain. Default false. */
   readonly privacy: boolean;
 }
@@ -93,6 +95,7 @@ export const initiatorSchema: z.ZodType<InitiatorOptions> = z
     rawAddresses: z.boolean().default(true),
     allow: allow.optional(),
     notify: notify.optional(),
+    retention: count.optional(),
     privacy: z.boolean().default(false),
   })
   // Else whoever has the account's password could have the gateway's own sent wherever he likes.

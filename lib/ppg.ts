@@ -199,6 +199,7 @@ export function createPpg(given: PpgOptions): Ppg {
   const engine = new Engine({
     admit: tenancy.admit,
     allowDelivery: tenancy.allowDelivery,
+    retentions: tenancy.retentions,
     mayAsk: tenancy.mayAsk,
     opened: tenancy.opened,
     store: keep,

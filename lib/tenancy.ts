@@ -33,6 +33,8 @@ export interface TenancyOptions {
 export interface Tenancy {
   readonly auth: Authenticator;
   readonly identities: NotifyIdentities;
+  /** See EngineOptions.retentions. */
+  retentions(): ReadonlyMap<string, number>;
   /** Whether pushes of the initiator go with `Privacy: id`. */
   hidesIdentity(initiator: string): boolean;
   /** See EngineOptions.admit. */
@@ -72,9 +74,11 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   const admission = new Admission({ accounts: initiators, blocked, ledger, backlog, recount, clock, log });
   const identities = new NotifyIdentities(initiators);
   let hidden = hiddenOf(initiators);
+  let retentions = retentionsOf(initiators);
   return {
     auth,
     identities,
+    retentions: () => retentions,
     hidesIdentity: (initiator) => hidden.has(initiator),
     admit: (submission) => admission.admit(submission),
     mayAsk(initiator, address, application = '') {
@@ -94,6 +98,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       auth.setAccounts(accounts);
       for (const change of changes) change();
       hidden = hiddenOf(accounts);
+      retentions = retentionsOf(accounts);
       events.emit('operator', { at: clock.now(), action: 'initiators', accounts: accounts.length });
       const before = quotas;
       quotas = hasQuotas(accounts);
@@ -104,6 +109,9 @@ export function createTenancy(options: TenancyOptions): Tenancy {
 
 const forbiddenToAsk = (): PpgError =>
   new PpgError('PPG_E_FORBIDDEN', 'the user or the operator does not let this account ask (block)', { rule: 'block' });
+
+const retentionsOf = (accounts: readonly InitiatorOptions[]): ReadonlyMap<string, number> =>
+  new Map(accounts.flatMap(({ name, retention }) => (retention === undefined ? [] : [[name, retention]])));
 
 const hiddenOf = (accounts: readonly InitiatorOptions[]): ReadonlySet<string> =>
   new Set(accounts.filter(({ privacy }) => privacy).map(({ name }) => name));

@@ -187,10 +187,7 @@ export class Engine implements PapService {
     const cancelled = await store.cancel({ initiator, pushId, addresses, at });
     if (cancelled === undefined) return undefined;
     const of = { initiator, pushId, at, cause: 'cancelled by the initiator' };
-    if (tellCancelled(cancelled.recipients, of, events)) {
-      this.#notifier.kick();
-      this.#scheduler.kick(); // whoever waited behind a cancelled one may go
-    }
+    if (tellCancelled(cancelled.recipients, of, events)) this.#notifier.kick();
     return cancelAnswer(cancelled);
   }
 

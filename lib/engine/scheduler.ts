@@ -31,6 +31,8 @@ export interface SchedulerOptions {
   readonly owner: string;
   readonly inFlight: number;
   readonly retention: number;
+  /** Shorter ones by initiator, milliseconds. */
+  readonly retentions?: () => ReadonlyMap<string, number>;
   /** Takes a claim to its end; never rejects. */
   readonly deliver: (claim: Claim) => Promise<void>;
   /** Told when expiry has ended something: notifications may be owed. */
@@ -265,11 +267,21 @@ export class Scheduler {
     try {
       const before = this.#o.clock.now() - this.#o.retention;
       while (!this.#stopped && (await this.#o.store.purge({ before, limit: PURGE_BATCH })) === PURGE_BATCH);
+      await this.#purgeEarly();
     } catch (error) {
       if (!this.#stopped)
         this.#o.log.error({ cause: messageOf(error) }, 'old pushes could not be deleted; tried again in a minute');
     }
     if (!this.#stopped) this.#schedulePurge();
+  }
+
+  /** Of initiators whose pushes are kept for a shorter time than others'. */
+  async #purgeEarly(): Promise<void> {
+    const { store, clock, retentions } = this.#o;
+    for (const [initiator, retention] of retentions?.() ?? []) {
+      const query = { initiator, before: clock.now() - retention, limit: PURGE_BATCH };
+      while (!this.#stopped && (await store.operator?.purgeOf(query)) === true);
+    }
   }
 
   #lease(): Lease {

@@ -47,6 +47,15 @@ export function memoryOperator({ data, check, end, stand }: MemoryRoom): Operato
       }
       return found.length;
     },
+    async purgeOf({ initiator, before }) {
+      check();
+      for (const { push, doneAt = before, recipients } of [...data.pushes.values()]) {
+        if (push.initiator !== initiator || doneAt >= before || recipients.some((row) => data.owed.has(row))) continue;
+        data.pushes.delete(push.key);
+        data.byId.delete(JSON.stringify([push.initiator, push.pushId]));
+      }
+      return false;
+    },
     async erase({ aor, at }) {
       check();
       const ended: Settled[] = [];

@@ -48,4 +48,10 @@ export interface OperatorStore {
    * the records of attempts, the registration is deleted.
    */
   erase(query: { aor: string; at: number }): Promise<Erasure>;
+  /**
+   * As Store.purge for the pushes of one initiator, a slice at a time: looks at `limit` pushes that became final before
+   * `before` and that it has not looked at since the store was opened, and answers whether there are more. What owes a
+   * notification then is left to Store.purge.
+   */
+  purgeOf(query: { initiator: string; before: number; limit: number }): Promise<boolean>;
 }

@@ -81,7 +81,10 @@ export class EngineBench {
     limits = {},
     clock = new FakeClock(),
     ...more
-  }: { store?: Store; limits?: Partial<EngineLimits>; clock?: FakeClock } & Pick<EngineOptions, 'allowDelivery'> = {}) {
+  }: { store?: Store; limits?: Partial<EngineLimits>; clock?: FakeClock } & Pick<
+    EngineOptions,
+    'allowDelivery' | 'retentions'
+  > = {}) {
     this.clock = clock;
     const bench = this;
     this.engine = new Engine({

@@ -29,6 +29,7 @@ export const OP = {
   deadNotifications: 31,
   replayNotifications: 32,
   erase: 33,
+  purgeOf: 34,
   cancel: 18,
   replace: 19,
 } as const;

@@ -18,6 +18,9 @@ export const operatorOver = (thread: Pick<StoreThread, 'call'>): OperatorStore =
   async replayNotifications({ initiator, pushId, now, limit }) {
     return (await thread.call([OP.replayNotifications, now, initiator ?? null, pushId ?? null, limit])) as number;
   },
+  async purgeOf({ initiator, before, limit }) {
+    return (await thread.call([OP.purgeOf, initiator, before, limit])) as boolean;
+  },
   async erase({ aor, at }): Promise<Erasure> {
     const [ended, erased, remaining] = (await thread.call([OP.erase, aor, at])) as ErasureRow;
     return { ended: ended.map(decodeSettled), erased, remaining };

@@ -87,7 +87,7 @@ function handlersOf(db: Database, live: Live): readonly Handler[] {
     accept: (args, bodies) => take(args as unknown as AcceptArgs, bodies),
     ...cancelling(db, live, lines, finish, take),
     settle: settlement(db, live, lines, finish),
-    purge: purging(db, live),
+    ...purging(db, live),
     ...claiming(db, live, lines),
     ...expiry(db, live, lines, finish),
     ...notifying(db, live),

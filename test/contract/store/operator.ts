@@ -81,6 +81,38 @@ export const operatorRules: StoreRules = (use) => {
     });
   });
 
+  describe('keeping the pushes of one initiator for less time', () => {
+    it('deletes what is over and owes nothing, of that initiator only', async () => {
+      const { store } = use();
+      const quiet = { notifyUrl: undefined };
+      const end = async (key: string, wishes: object, at: number): Promise<void> => {
+        await settle(store, await submitAndClaim(store, key, { ...quiet, ...wishes }), delivered, { at });
+      };
+      await end('k1', {}, T0 + 1);
+      await end('k2', { initiator: 'other' }, T0 + 1);
+      await end('k3', {}, T0 + 5);
+      await end('k4', { notifyUrl: 'https://pi.example.com/' }, T0 + 1);
+      await submit(store, 'k5', { ...quiet, due: T0 + 99 });
+      const purge = async (before: number, limit: number): Promise<void> => {
+        while (await operator().purgeOf({ initiator: 'pi', before, limit }));
+      };
+      const left = async (): Promise<string[]> => {
+        const found = await Promise.all(
+          ['k1', 'k2', 'k3', 'k4', 'k5'].map((key) =>
+            store.status(key === 'k2' ? 'other' : 'pi', `${key}@pi.example.com`),
+          ),
+        );
+        return found.flatMap((status) => (status === undefined ? [] : [status.push.key]));
+      };
+      await purge(T0 + 1, 1);
+      assert.deepEqual(await left(), ['k1', 'k2', 'k3', 'k4', 'k5']);
+      await purge(T0 + 5, 1);
+      assert.deepEqual(await left(), ['k2', 'k3', 'k4', 'k5']);
+      await purge(T0 + 6, 2);
+      assert.deepEqual(await left(), ['k2', 'k4', 'k5']);
+    });
+  });
+
   describe('erasing a subscriber', () => {
     it('ends what waits, for that subscriber only', async () => {
       const { store } = use();

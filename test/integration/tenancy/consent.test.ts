@@ -36,6 +36,21 @@ describe('what a subscriber does not want', () => {
   });
 });
 
+describe('how long pushes are kept', () => {
+  it('is shorter for an account that says so', async () => {
+    const bench = new EngineBench({ retentions: () => new Map([['mmsc', 60_000]]) });
+    await bench.engine.start();
+    await bench.engine.submit(submission({ pushId: 'short' }));
+    await bench.engine.submit(submission({ pushId: 'long', initiator: 'other' }));
+    await bench.clock.advance(30_000);
+    assert.ok(await bench.engine.find('mmsc', 'short'));
+    await bench.clock.advance(120_000);
+    assert.equal(await bench.engine.find('mmsc', 'short'), undefined);
+    assert.ok(await bench.engine.find('other', 'long'));
+    await bench.engine.stop();
+  });
+});
+
 describe('a gateway with block list and audit', () => {
   const lines: Record<string, unknown>[] = [];
   let gateway: TenantGateway;

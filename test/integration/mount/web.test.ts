@@ -55,7 +55,7 @@ describe('PAP in an Express app', () => {
       });
       const answer = await submitByPap(app, 'shop');
       assert.ok(answer.message === 'badmessage-response');
-      assert.equal(answer.code, 3000);
+      assert.equal(answer.code, 2000);
       assert.match(answer.desc ?? '', /before express\.json\(\).*PPG_E_BODY_CONSUMED/);
     });
   }

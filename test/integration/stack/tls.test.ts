@@ -187,15 +187,17 @@ describe('the SIP stack over TLS', () => {
 
   it('sends by a connection that the peer made only when the peer has proved who it is (RFC 5923)', async () => {
     const b = await tlsStack(SERVER);
-    for (const [own, back] of [
-      [tlsPair('client'), 200],
-      [{}, 'transport'],
+    for (const [own, domain, back] of [
+      [tlsPair('client'), 'client.example.com', 200],
+      [tlsPair('client'), DOMAIN, 'transport'],
+      [tlsPair('stranger'), DOMAIN, 'transport'], // it has the name, and nobody vouches for it
+      [{}, 'client.example.com', 'transport'],
     ] as const) {
       const a = await tlsStack({ ca: CA, ...own }, CLIENT);
       const there = send(a.stack, messageRequest(), hopTo(b, DOMAIN));
       const { flow } = await answered(b);
       await there.next();
-      const hop: Hop = { protocol: 'tls', host: flow.host, port: flow.port, domain: 'client.example.com' };
+      const hop: Hop = { protocol: 'tls', host: flow.host, port: flow.port, domain };
       const outcomes = send(b.stack, messageRequest(), hop);
       if (back === 200) await answered(a);
       assert.equal(statusOf(await outcomes.next()), back);

@@ -42,6 +42,8 @@ export interface EngineOptions {
   readonly random: () => number;
   /** See DelivererOptions. */
   readonly allowDelivery?: (push: Push, aor: string) => Consent | Promise<Consent>;
+  /** Initiators whose final pushes are kept for less than `limits.retention`, and how long, milliseconds. */
+  readonly retentions?: () => ReadonlyMap<string, number>;
   /** Called when the store is open and nothing is delivered yet; must not reject. */
   readonly opened?: () => Promise<void>;
   /**
@@ -107,6 +109,7 @@ export class Engine implements PapService {
       owner,
       inFlight: limits.inFlight,
       retention: limits.retention,
+      ...(options.retentions !== undefined && { retentions: options.retentions }),
       deliver: (claim) => deliverer.run(claim),
       onEnded: () => this.#notifier.kick(),
     });

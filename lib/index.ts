@@ -3,6 +3,7 @@ export { type ErrorCode, PpgError } from './base/errors.ts';
 export type { Logger } from './base/log.ts';
 export type { SubmitAnswer } from './engine/accept.ts';
 export type { InitiatorConfiguration } from './initiator-options.ts';
+export type { Notification } from './model/delivery.ts';
 export type { EngineEvents } from './model/engine-events.ts';
 export type { CancelAnswer, CancelResult } from './model/pap-service.ts';
 export type { AttemptRecord, Push, Recipient } from './model/push.ts';

@@ -1,4 +1,5 @@
 import type { TimerHandle } from '../base/clock.ts';
+import { PpgError } from '../base/errors.ts';
 import { parseCSeq } from '../codec/sip/cseq.ts';
 import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
 import { tagOf } from '../codec/sip/name-addr.ts';
@@ -76,11 +77,22 @@ export class ClientCall {
   }
 
   #onResponse(response: SipResponse): void {
-    if (response.status < 200) this.#onProvisional(response);
-    else if (response.status < 300) this.#onSuccess(response);
-    else {
+    if (response.status >= 300) {
       this.#close();
       this.#listener.onRefused(response);
+      return;
+    }
+    try {
+      if (response.status < 200) this.#onProvisional(response);
+      else this.#onSuccess(response);
+    } catch (error) {
+      // Its To, Contact or Record-Route cannot be read: no dialog, and nobody to send an ACK to.
+      if (!(error instanceof PpgError) || error.code !== 'PPG_E_SIP_SYNTAX') throw error;
+      this.#host.log.debug({ err: error }, 'a response makes no dialog');
+      if (response.status < 200 || this.#answered) return;
+      this.#answered = true;
+      this.#close();
+      this.#listener.onFailure('transport', error, true);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { TimerHandle } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
 import { parseCSeq } from '../codec/sip/cseq.ts';
 import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
 import { tagOf } from '../codec/sip/name-addr.ts';
@@ -149,11 +150,23 @@ export class ClientSubscription {
       this.#listener.onRefused(response);
       return;
     }
-    const dialog = this.#dialog ?? this.#begin(DialogState.asClient(this.request, response));
+    const dialog = this.#dialog ?? this.#beginWith(response);
+    if (dialog === undefined) return;
     if (this.#last === undefined) this.#expireIn(64 * this.#host.values.t1); // timer N (section 4.1.2.4)
     this.#granted = expiresOf(response);
     if (this.#last !== undefined) this.#expireAfter(this.#last.expires ?? this.#granted);
     this.#listener.onAccepted?.(response, dialog);
+  }
+
+  #beginWith(response: SipResponse): Dialog | undefined {
+    try {
+      return this.#begin(DialogState.asClient(this.request, response));
+    } catch (error) {
+      // Its To, Contact or Record-Route cannot be read.
+      this.#close('gone');
+      this.#listener.onFailure('transport', error instanceof Error ? error : new Error(messageOf(error)), true);
+      return undefined;
+    }
   }
 
   #begin(state: DialogState): Dialog {

@@ -97,6 +97,26 @@ describe('calls over UDP on loopback', () => {
     await settled();
   });
 
+  it('fail when the 2xx makes no sense as a dialog, and subscriptions too', async () => {
+    net.b.stack.onRequest((transaction) => {
+      if (transaction.request.method === 'ACK') return;
+      const headers = [{ name: 'Contact', value: '<sip:b@127.0.0.1' }];
+      transaction.respond(respondTo(transaction.request, 200, { headers }));
+    });
+    const seen = net.call();
+    await net.until(() => seen.final);
+    assert.deepEqual(seen.log, ['transport']);
+    const failures: string[] = [];
+    net.a.agent.subscribe(net.request('SUBSCRIBE', { Event: 'reg' }), net.toB, {
+      onNotify: () => assert.fail('a NOTIFY'),
+      onRefused: () => assert.fail('refused'),
+      onFailure: (failure) => void failures.push(failure),
+    });
+    await net.until(() => failures.length > 0);
+    assert.deepEqual(failures, ['transport']);
+    await settled();
+  });
+
   it('have their 2xx repeated until the ACK comes, and their ACK repeated for each 2xx', async () => {
     let dropped = 0;
     await net.stop();

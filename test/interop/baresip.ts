@@ -44,7 +44,7 @@ export class Baresip {
     writeFileSync(join(this.#directory, 'config'), CONFIG);
     writeFileSync(join(this.#directory, 'accounts'), account);
     // -s: every SIP message on the terminal
-    this.#program = new Program('baresip', ['-f', this.#directory, '-s', '-t', LIFETIME], this.#directory);
+    this.#program = new Program('baresip', ['-f', this.#directory, '-s', '-t', LIFETIME], { cwd: this.#directory });
   }
 
   /** Resolves once the core has taken its registration. */

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PapClient } from '../../lib/cli/pap-client.ts';
-import { freePorts } from '../support/child.ts';
 import { describeWith, STRACE } from '../support/debian.ts';
+import { freePorts } from '../support/ports.ts';
 import { Program } from '../support/process.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/lib/cli/main.js', import.meta.url));
@@ -43,20 +43,22 @@ describeWith(STRACE, 'the disk before the 1001, as the kernel sees it', function
     gateway = new Program(
       'strace',
       ['-D', '-f', '-qq', '-s', '65536', '-o', trace, '-e', calls, process.execPath, MAIN, 'serve'],
-      folder,
       {
-        ...process.env,
-        PPG_HTTP_PORT: http,
-        PPG_SIP_PORT: sip,
-        PPG_SIPD_PORT: sipd,
-        PPG_DRACHTIO_PORT: drachtio,
-        PPG_DIRECT_PORT: direct,
-        PPG_STORE: `sqlite:${join(folder, 'ppg.db')}`,
-        PPG_INITIATORS: 'mmsc:secret',
-        PPG_LOG_LEVEL: 'warn',
+        cwd: folder,
+        env: {
+          ...process.env,
+          PPG_HTTP_PORT: http,
+          PPG_SIP_PORT: sip,
+          PPG_SIPD_PORT: sipd,
+          PPG_DRACHTIO_PORT: drachtio,
+          PPG_DIRECT_PORT: direct,
+          PPG_STORE: `sqlite:${join(folder, 'ppg.db')}`,
+          PPG_INITIATORS: 'mmsc:secret',
+          PPG_LOG_LEVEL: 'warn',
+        },
       },
     );
-    await gateway.until(/\/pap/, 30_000);
+    await gateway.until(/\/pap/);
     const client = new PapClient({ url: `http://127.0.0.1:${http}/pap`, user: 'mmsc', password: 'secret' });
     const { code } = await client.submit(
       { pushId: PUSH_ID, addresses: ['sip:alice@ims.localhost'], replaceMethod: 'all', progressNotes: false },

@@ -59,7 +59,7 @@ export class SippDevice {
     for (let tries = 0; tries < PORT_TRIES; tries++) {
       const port = await freePort(transport);
       const logs = ['-trace_msg', '-message_file', file('log'), '-trace_err', '-error_file', file('err')];
-      const program = new Program('sipp', [...common(options, port), '-sf', file('xml'), ...logs], directory);
+      const program = new Program('sipp', [...common(options, port), '-sf', file('xml'), ...logs], { cwd: directory });
       if (await opened(program, transport, port)) {
         return new SippDevice(`${HOST}:${port}${transport === 'tcp' ? ';transport=tcp' : ''}`, program, file);
       }
@@ -103,6 +103,8 @@ export async function register(options: SippRegistration): Promise<void> {
   const { domain, user, contact, instance, applications, transport, directory } = options;
   const keys = Object.entries({ domain, user, contact, instance, applications });
   const args = ['-sf', join(SCENARIOS, 'register.xml'), ...keys.flatMap(([key, value]) => ['-key', key, value])];
-  const { code, stderr } = await run('sipp', [...common(options, await freePort(transport)), ...args], directory);
+  const { code, stderr } = await run('sipp', [...common(options, await freePort(transport)), ...args], {
+    cwd: directory,
+  });
   if (code !== 0) throw new Error(`the core did not take sipp's REGISTER (${code}):\n${stderr}`);
 }

@@ -6,8 +6,10 @@ import { systemClock, wait } from '../../lib/base/clock.ts';
 import { silentLogger } from '../../lib/base/log.ts';
 import { PapClient } from '../../lib/cli/pap-client.ts';
 import { createPhone, type Phone } from '../../lib/embedded/phone/phone.ts';
-import { Child, freePorts } from '../support/child.ts';
+import { startBuiltCli } from '../support/cli.ts';
 import { NotificationSink } from '../support/notification-sink.ts';
+import { freePorts } from '../support/ports.ts';
+import type { Program } from '../support/process.ts';
 
 const DOMAIN = 'ims.test';
 const KILLS = 10; // of each of the two set-ups
@@ -30,8 +32,8 @@ class Site {
   #directory = '';
   #env: Record<string, string> = {};
   #ports: number[] = [];
-  #gateway: Child | undefined;
-  #around: Child[] = [];
+  #gateway: Program | undefined;
+  #around: Program[] = [];
   #notifyUrl = '';
   #count = 0;
 
@@ -65,16 +67,15 @@ class Site {
   async #startAround(sip: string, sipd: string, drachtio: string): Promise<void> {
     const secret = 'reliability';
     const bindings = join(this.#directory, 'core.db');
-    const own = { PPG_LOG_LEVEL: 'info' };
+    const options = { cwd: this.#directory, env: { PPG_LOG_LEVEL: 'info' } };
     this.#around = [
-      new Child(['sipd', '--port', sipd, '--drachtio-port', drachtio, '--secret', secret], own, this.#directory),
-      new Child(
+      startBuiltCli(['sipd', '--port', sipd, '--drachtio-port', drachtio, '--secret', secret], options),
+      startBuiltCli(
         ['core', '--port', sip, '--domain', DOMAIN, '--as', `sip:127.0.0.1:${sipd}`, '--bindings', bindings],
-        own,
-        this.#directory,
+        options,
       ),
     ];
-    await Promise.all(this.#around.map((child) => child.says(child === this.#around[0] ? drachtio : sip)));
+    await Promise.all(this.#around.map((one, i) => one.until(new RegExp(i === 0 ? drachtio : sip))));
     this.#env = {
       ...this.#env,
       DRACHTIO_HOST: '127.0.0.1',
@@ -85,12 +86,12 @@ class Site {
   }
 
   async startGateway(): Promise<void> {
-    this.#gateway = new Child(['serve'], this.#env, this.#directory);
-    await this.#gateway.says('/pap');
+    this.#gateway = startBuiltCli(['serve'], { cwd: this.#directory, env: this.#env });
+    await this.#gateway.until(/\/pap/);
   }
 
   async kill(): Promise<void> {
-    await this.#gateway?.end('SIGKILL');
+    await this.#gateway?.kill();
   }
 
   async #addPhone(i: number): Promise<void> {
@@ -188,8 +189,8 @@ class Site {
 
   async close(): Promise<void> {
     await Promise.all(this.phones.map((phone) => phone.vanish()));
-    await this.#gateway?.end('SIGKILL');
-    await Promise.all(this.#around.map((child) => child.end('SIGKILL')));
+    await this.#gateway?.kill();
+    await Promise.all(this.#around.map((one) => one.kill()));
     await this.sink.stop();
     await rm(this.#directory, { recursive: true, force: true });
   }

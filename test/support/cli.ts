@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Program, type ProgramOptions } from './process.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../lib/cli/main.ts');
 const TSX = import.meta.resolve('tsx');
-const WITHIN = 30_000; // ms
+const BUILT = resolve(import.meta.dirname, '../../dist/lib/cli/main.js');
 
 /** A free port for everything: the tests of a machine must not meet. */
 export const FREE_PORTS: Readonly<Record<string, string>> = {
@@ -16,88 +16,33 @@ export const FREE_PORTS: Readonly<Record<string, string>> = {
   PPG_DIRECT_PORT: '0',
 };
 
-export interface CliOptions {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
-  readonly input?: string;
+/** The environment of this process without what would configure a gateway. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const clean = Object.entries(process.env).filter(([name]) => !/^(PPG_|DRACHTIO_|NODE_ENV|NODE_CONFIG)/.test(name));
+  return Object.fromEntries(clean);
 }
 
-/** The command line as a process of its own. */
-export class Cli {
-  stdout = '';
-  stderr = '';
-  readonly ended: Promise<number | null>;
-  readonly #child: ChildProcess;
-  readonly #watchers = new Set<() => void>();
+/** The command line from its sources as a process of its own. `env` comes on top of a clean one. */
+export const startCli = (args: readonly string[], { env = {}, input = '', ...more }: ProgramOptions = {}): Program =>
+  new Program(process.execPath, ['--import', TSX, MAIN, ...args], {
+    ...more,
+    input,
+    env: { ...cleanEnvironment(), ...env },
+  });
 
-  constructor(args: readonly string[], { env = {}, cwd, input }: CliOptions = {}) {
-    const clean = Object.entries(process.env).filter(([name]) => !/^(PPG_|DRACHTIO_|NODE_ENV|NODE_CONFIG)/.test(name));
-    this.#child = spawn(process.execPath, ['--import', TSX, MAIN, ...args], {
-      env: { ...Object.fromEntries(clean), ...env },
-      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      ...(cwd !== undefined && { cwd }),
-    });
-    this.#child.stdin?.end(input);
-    this.#child.stdout?.on('data', (chunk) => this.#take('stdout', String(chunk)));
-    this.#child.stderr?.on('data', (chunk) => this.#take('stderr', String(chunk)));
-    this.ended = new Promise((done) => {
-      this.#child.once('close', (code) => {
-        done(code);
-        for (const watcher of this.#watchers) watcher();
-      });
-    });
-  }
-
-  get running(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
-  }
-
-  /** Resolves with the match once the output has it; rejects when the process ends or 30 s pass first. */
-  until(pattern: RegExp): Promise<RegExpExecArray> {
-    return new Promise((resolvePromise, reject) => {
-      const finish = (): void => {
-        clearTimeout(timer);
-        this.#watchers.delete(look);
-      };
-      const fail = (why: string): void => {
-        finish();
-        reject(new Error(`${why}, and ${pattern} had not come; output:\n${this.stdout}${this.stderr}`));
-      };
-      const look = (): void => {
-        const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
-        if (found !== null) {
-          finish();
-          resolvePromise(found);
-        } else if (!this.running) fail('the process ended');
-      };
-      const timer = setTimeout(() => fail(`${WITHIN} ms have passed`), WITHIN);
-      this.#watchers.add(look);
-      look();
-    });
-  }
-
-  signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
-  }
-
-  /** Ends the process whatever it does. */
-  async end(): Promise<void> {
-    if (this.running) this.#child.kill('SIGKILL');
-    await this.ended;
-  }
-
-  #take(stream: 'stdout' | 'stderr', text: string): void {
-    this[stream] += text;
-    for (const watcher of this.#watchers) watcher();
-  }
-}
+/** The built command line, which starts sooner. */
+export const startBuiltCli = (
+  args: readonly string[],
+  { env = {}, input = '', ...more }: ProgramOptions = {},
+): Program =>
+  new Program(process.execPath, [BUILT, ...args], { ...more, input, env: { ...cleanEnvironment(), ...env } });
 
 /** Runs a command to its end. */
 export async function runCli(
   args: readonly string[],
-  options: CliOptions = {},
+  options: ProgramOptions = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const cli = new Cli(args, options);
+  const cli = startCli(args, options);
   const code = await cli.ended;
   return { code, stdout: cli.stdout, stderr: cli.stderr };
 }
@@ -114,7 +59,7 @@ export function temporaryDirectory(): { path: string; file(name: string): string
 
 /** A gateway as `drachtio-ppg serve` runs it. */
 export interface ServedGateway {
-  readonly cli: Cli;
+  readonly cli: Program;
   readonly url: string;
   /** `host:port` where phones register. */
   readonly registrar: string;
@@ -124,7 +69,7 @@ export async function serveGateway(
   directory: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<ServedGateway> {
-  const cli = new Cli(['serve'], {
+  const cli = startCli(['serve'], {
     cwd: directory,
     env: {
       ...FREE_PORTS,
@@ -139,7 +84,7 @@ export async function serveGateway(
     const registrar = (await cli.until(/users at (\S+:\d+),/))[1] as string;
     return { cli, url, registrar };
   } catch (error) {
-    await cli.end();
+    await cli.kill();
     throw error;
   }
 }

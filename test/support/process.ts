@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
-const WITHIN = 10_000; // ms
+const WITHIN = 30_000; // ms
+
+export interface ProgramOptions {
+  readonly cwd?: string;
+  /** Default: as this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Its whole standard input. Default: a pipe that stays open and empty, since some clients end at the end of theirs. */
+  readonly input?: string;
+}
 
 /** Another program as a process of its own, ended by its id. */
 export class Program {
@@ -12,10 +20,10 @@ export class Program {
   readonly #child: ChildProcess;
   readonly #watchers = new Set<() => void>();
 
-  /** Its standard input is a pipe that stays open and empty: some clients end at the end of theirs. */
-  constructor(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = process.env) {
+  constructor(command: string, args: readonly string[], { cwd, env = process.env, input }: ProgramOptions = {}) {
     this.#name = command;
-    this.#child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'], ...(cwd !== undefined && { cwd }) });
+    if (input !== undefined) this.#child.stdin?.end(input);
     this.#child.stdout?.on('data', (chunk) => this.#take('stdout', String(chunk)));
     this.#child.stderr?.on('data', (chunk) => this.#take('stderr', String(chunk)));
     this.ended = new Promise((resolve) => {
@@ -64,6 +72,16 @@ export class Program {
     });
   }
 
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Ends it at once. */
+  async kill(): Promise<void> {
+    if (this.running) this.#child.kill('SIGKILL');
+    await this.ended;
+  }
+
   /** Asks it to end, so that it can write what it still holds, and ends it whatever it does after a second. */
   async end(): Promise<void> {
     if (this.running) this.#child.kill('SIGTERM');
@@ -84,9 +102,9 @@ export class Program {
 export async function run(
   command: string,
   args: readonly string[],
-  cwd: string,
+  options: ProgramOptions = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const program = new Program(command, args, cwd);
+  const program = new Program(command, args, options);
   const code = await program.ended;
   return { code, stdout: program.stdout, stderr: program.stderr };
 }

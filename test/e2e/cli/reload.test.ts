@@ -43,7 +43,7 @@ describe('SIGHUP to drachtio-ppg serve', function () {
     });
   });
   after(async () => {
-    await gateway?.cli.end();
+    await gateway?.cli.kill();
     directory.remove();
   });
 

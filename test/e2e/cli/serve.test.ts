@@ -3,7 +3,15 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { encodeMmsNotification } from '../../../lib/cli/demo/mms-notification.ts';
-import { Cli, FREE_PORTS, runCli, type ServedGateway, serveGateway, temporaryDirectory } from '../../support/cli.ts';
+import {
+  FREE_PORTS,
+  runCli,
+  type ServedGateway,
+  serveGateway,
+  startCli,
+  temporaryDirectory,
+} from '../../support/cli.ts';
+import type { Program } from '../../support/process.ts';
 
 const ALICE = 'alice@ims.localhost';
 
@@ -11,12 +19,12 @@ describe('drachtio-ppg serve, phone and push', function () {
   this.timeout(120_000);
   const directory = temporaryDirectory();
   let gateway: ServedGateway;
-  const processes: Cli[] = [];
+  const processes: Program[] = [];
 
   const run = (...args: string[]) => runCli(args, { cwd: directory.path });
   const account = (): string[] => ['--url', gateway.url, '--user', 'pi', '--pass', 'secret'];
-  const phone = async (user: string, ...args: string[]): Promise<Cli> => {
-    const cli = new Cli(['phone', '--server', gateway.registrar, '--user', user, '--json', ...args]);
+  const phone = async (user: string, ...args: string[]): Promise<Program> => {
+    const cli = startCli(['phone', '--server', gateway.registrar, '--user', user, '--json', ...args]);
     processes.push(cli);
     await cli.until(/registered sip:/);
     return cli;
@@ -26,8 +34,8 @@ describe('drachtio-ppg serve, phone and push', function () {
     gateway = await serveGateway(directory.path);
   });
   after(async () => {
-    for (const one of processes) await one.end();
-    await gateway?.cli.end();
+    for (const one of processes) await one.kill();
+    await gateway?.cli.kill();
     directory.remove();
   });
 
@@ -172,7 +180,7 @@ describe('drachtio-ppg serve, phone and push', function () {
     let served = await serveGateway(own.path, { PPG_STOP_WITHIN: '300' });
     try {
       const target = (): string[] => ['--url', served.url, '--user', 'pi', '--pass', 'secret'];
-      const device = new Cli([
+      const device = startCli([
         'phone',
         '--server',
         served.registrar,
@@ -196,7 +204,7 @@ describe('drachtio-ppg serve, phone and push', function () {
       const { stdout, stderr } = await runCli(['status', 'p-silent', ...target()]);
       assert.match(stdout, /delivered \(confirmed\), 1000|pending/, stderr);
     } finally {
-      await served.cli.end();
+      await served.cli.kill();
       own.remove();
     }
   });
@@ -236,7 +244,7 @@ describe('drachtio-ppg serve with one leg only', function () {
   for (const leg of ['direct', 'drachtio']) {
     it(`PPG_SIP_LEG=${leg} delivers text`, async () => {
       const { cli, url, registrar } = await serveGateway(directory.path, { PPG_SIP_LEG: leg, PPG_STORE: 'memory' });
-      const device = new Cli(['phone', '--server', registrar, '--user', ALICE, '--app', 'wml.ua', '--json']);
+      const device = startCli(['phone', '--server', registrar, '--user', ALICE, '--app', 'wml.ua', '--json']);
       try {
         await device.until(/registered/);
         const pushed = await runCli(
@@ -247,8 +255,8 @@ describe('drachtio-ppg serve with one leg only', function () {
         assert.equal(/direct \(SIP/.test(cli.stderr), leg === 'direct');
         assert.equal(/drachtio-srf on sipd/.test(cli.stderr), leg === 'drachtio');
       } finally {
-        await device.end();
-        await cli.end();
+        await device.kill();
+        await cli.kill();
       }
     });
   }
@@ -259,7 +267,7 @@ describe('drachtio-ppg serve with one leg only', function () {
     writeFileSync(app.file('config/default.json'), JSON.stringify({ ppg: { core: { users: { alice: 'wonder' } } } }));
     const { cli, registrar } = await serveGateway(app.path, { PPG_STORE: 'memory' });
     const args = ['phone', '--server', registrar, '--user', ALICE];
-    const device = new Cli([...args, '--pass', 'wonder']);
+    const device = startCli([...args, '--pass', 'wonder']);
     try {
       for (const wrong of [args, [...args, '--pass', 'guess']]) {
         const { code, stderr } = await runCli(wrong);
@@ -268,8 +276,8 @@ describe('drachtio-ppg serve with one leg only', function () {
       }
       await device.until(/registered sip:alice/);
     } finally {
-      await device.end();
-      await cli.end();
+      await device.kill();
+      await cli.kill();
       app.remove();
     }
   });
@@ -296,14 +304,14 @@ describe('drachtio-ppg serve with one leg only', function () {
 describe('drachtio-ppg serve beside a server and a core of their own', function () {
   this.timeout(120_000);
   const directory = temporaryDirectory();
-  const processes: Cli[] = [];
-  const start = (args: string[], env: Record<string, string> = {}): Cli => {
-    const cli = new Cli(args, { env: { ...FREE_PORTS, PPG_LOG_LEVEL: 'silent', ...env }, cwd: directory.path });
+  const processes: Program[] = [];
+  const start = (args: string[], env: Record<string, string> = {}): Program => {
+    const cli = startCli(args, { env: { ...FREE_PORTS, PPG_LOG_LEVEL: 'silent', ...env }, cwd: directory.path });
     processes.push(cli);
     return cli;
   };
   after(async () => {
-    for (const one of processes) await one.end();
+    for (const one of processes) await one.kill();
     directory.remove();
   });
 

@@ -127,6 +127,7 @@ export class InviteLayer implements InviteClientEnvironment, InviteServerEnviron
       transaction.respond(respondTo(request, 481));
       return;
     }
+    if (server.takeLateCancel(transaction)) return;
     transaction.respond(respondTo(request, 200, { toTag: server.toTag }));
     server.onCancelled(request);
   }
@@ -187,5 +188,9 @@ class Invited implements ServerTransaction {
 
   onCancel(listener: (cancel: SipRequest) => void): void {
     this.#machine.onCancel(listener);
+  }
+
+  onLateCancel(listener: (cancel: ServerTransaction) => void): void {
+    this.#machine.onLateCancel(listener);
   }
 }

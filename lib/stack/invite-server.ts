@@ -9,6 +9,7 @@ import {
 } from './invite-server-states.ts';
 import type { TimerName, TimerOwner, TimerValues, TransactionTimer, TransactionTimers } from './timers.ts';
 import type { Link, Origin, Sender } from './transport.ts';
+import type { ServerTransaction } from './types.ts';
 
 /** RFC 3261 section 17.2.1: 100 is sent unless the user answers within 200 ms. */
 const TRYING_AFTER = 200;
@@ -46,6 +47,7 @@ export class InviteServer implements TimerOwner, Sender {
   #ending: TransactionTimer | undefined;
   #onTerminated: (() => void)[] | undefined;
   #onCancel: ((cancel: SipRequest) => void) | undefined;
+  #onLateCancel: ((cancel: ServerTransaction) => void) | undefined;
 
   constructor(
     environment: InviteServerEnvironment,
@@ -122,6 +124,18 @@ export class InviteServer implements TimerOwner, Sender {
 
   onCancel(listener: (cancel: SipRequest) => void): void {
     this.#onCancel = listener;
+  }
+
+  onLateCancel(listener: (cancel: ServerTransaction) => void): void {
+    this.#onLateCancel = listener;
+  }
+
+  /** A CANCEL behind a 2xx; false when its user does not care. */
+  takeLateCancel(cancel: ServerTransaction): boolean {
+    const listener = this.#onLateCancel;
+    if (!this.accepted || listener === undefined) return false;
+    this.#tell(() => listener(cancel));
+    return true;
   }
 
   onTerminated(listener: () => void): void {
@@ -206,6 +220,7 @@ export class InviteServer implements TimerOwner, Sender {
   #end(): void {
     this.#response = undefined;
     this.#onCancel = undefined;
+    this.#onLateCancel = undefined;
     this.#environment.forgetInvited(this);
     const listeners = this.#onTerminated;
     this.#onTerminated = undefined;

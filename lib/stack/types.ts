@@ -55,6 +55,11 @@ export interface ServerTransaction {
    * nobody listens the stack answers 487.
    */
   onCancel?(listener: (cancel: SipRequest) => void): void;
+  /**
+   * INVITE only: called with a CANCEL that came behind a 2xx, which the listener answers; where nobody listens it is
+   * answered 200 and has no effect (RFC 3261 section 9.2).
+   */
+  onLateCancel?(listener: (cancel: ServerTransaction) => void): void;
 }
 
 export type TransactionFailure =

@@ -80,3 +80,13 @@ export function withoutLocalhost(fields: readonly HeaderField[], hostPort: strin
       : field,
   );
 }
+
+/** Adds the Content-Type that drachtio-server gives a body without one when it looks like a session description. */
+export function typed(fields: HeaderField[], body: Buffer): HeaderField[] {
+  if (body.length > 0 && isSdp(body) && !fields.some((field) => field.name === 'Content-Type'))
+    fields.push({ name: 'Content-Type', value: 'application/sdp' });
+  return fields;
+}
+
+/** drachtio-server takes a body without Content-Type for SDP when it begins so. */
+export const isSdp = (body: Buffer): boolean => body.toString('latin1', 0, 3) === 'v=0';

@@ -14,6 +14,12 @@ export interface SipdLimits {
   readonly holdFor: number;
   /** Routes of one client; repeated routes add weight in the round robin. Default 256. */
   readonly maxRoutes: number;
+  /** Dialogs of all clients, early ones too; beyond it INVITE gets 503 or NOK. Default 20,000. */
+  readonly maxDialogs: number;
+  /** Destinations of one proxy command, redirections included. Default 32. */
+  readonly maxBranches: number;
+  /** Calls whose later requests are proxied (remainInDialog); the oldest is forgotten first. Default 20,000. */
+  readonly maxProxied: number;
 }
 
 export const DEFAULT_LIMITS: SipdLimits = {
@@ -24,4 +30,7 @@ export const DEFAULT_LIMITS: SipdLimits = {
   maxInFlight: 20_000,
   holdFor: 64_000,
   maxRoutes: 256,
+  maxDialogs: 20_000,
+  maxBranches: 32,
+  maxProxied: 20_000,
 };

@@ -17,7 +17,23 @@ export type Command =
       readonly route: string;
       readonly message: Buffer;
     }
-  | { readonly kind: 'proxy'; readonly id: string }
+  | {
+      readonly kind: 'proxy';
+      readonly id: string;
+      /** Of the inbound request that is proxied. */
+      readonly transaction: string;
+      /** Later requests of the call come this way too: Record-Route. */
+      readonly remainInDialog: boolean;
+      /** The application wants each response that comes from downstream. */
+      readonly fullResponse: boolean;
+      readonly followRedirects: boolean;
+      readonly simultaneous: boolean;
+      /** `2s`, `1500ms` or empty. */
+      readonly provisionalTimeout: string;
+      readonly finalTimeout: string;
+      readonly destinations: readonly string[];
+      readonly message: Buffer;
+    }
   | { readonly kind: 'unknown'; readonly id: string; readonly type: string };
 
 /** Addresses and time of a SIP message, as both meta lines tell them. */
@@ -34,7 +50,8 @@ const CR = 0x0d;
 export function parseCommand(payload: Buffer): Command {
   const lineEnd = payload.indexOf('\r\n');
   const line = payload.toString('utf8', 0, lineEnd < 0 ? payload.length : lineEnd);
-  const [id = '', type = '', first = '', second = '', third = ''] = line.split('|');
+  const tokens = line.split('|');
+  const [id = '', type = '', first = '', second = '', third = ''] = tokens;
   switch (type) {
     case 'authenticate':
       return { kind: type, id, secret: first };
@@ -42,8 +59,11 @@ export function parseCommand(payload: Buffer): Command {
     case 'remove_route':
       return first === '' ? { kind: 'unknown', id, type } : { kind: type, id, verb: first.toLowerCase() };
     case 'ping':
-    case 'proxy':
       return { kind: type, id };
+    case 'proxy':
+      return lineEnd < 0 || tokens.length < PROXY_TOKENS
+        ? { kind: 'unknown', id, type }
+        : proxyCommand(id, tokens, payload.subarray(lineEnd + 2));
     case 'sip':
       if (lineEnd < 0 || payload[lineEnd] !== CR) return { kind: 'unknown', id, type };
       return {
@@ -57,6 +77,26 @@ export function parseCommand(payload: Buffer): Command {
     default:
       return { kind: 'unknown', id, type };
   }
+}
+
+/** Tokens of a proxy command with one destination. */
+const PROXY_TOKENS = 10;
+
+function proxyCommand(id: string, tokens: readonly string[], message: Buffer): Command {
+  const [, , transaction = '', remain, full, redirects, forking, provisional = '', final = '', ...more] = tokens;
+  return {
+    kind: 'proxy',
+    id,
+    transaction,
+    remainInDialog: remain === 'remainInDialog',
+    fullResponse: full === 'fullResponse',
+    followRedirects: redirects === 'followRedirects',
+    simultaneous: forking === 'simultaneous',
+    provisionalTimeout: provisional,
+    finalTimeout: final,
+    destinations: more.filter((one) => one !== ''),
+    message,
+  };
 }
 
 /** Time of day as drachtio-server writes it: UTC, `HH:MM:SS.uuuuuu`. */
@@ -76,15 +116,24 @@ export const nokMeta = (id: string, reason: string): string => `${randomUUID()}|
 export const requestSentMeta = (id: string, bytes: number, local: Endpoint, now: number, transaction: string): string =>
   `${randomUUID()}|response|${id}|OK|application|${bytes}|${endpoint(local)}|${timeOfDay(now)}|${transaction}|Msg sent:|\r\n`;
 
-/** Answer to a response that was sent: an empty dialog id and the empty token before `Msg sent:`. */
+/** Answer to a response that was sent: the dialog it belongs to, and an empty token before `Msg sent:`. */
 export const responseSentMeta = (
   id: string,
   bytes: number,
   local: Endpoint,
   now: number,
   transaction: string,
+  dialog = '',
 ): string =>
-  `${randomUUID()}|response|${id}|OK|application|${bytes}|${endpoint(local)}|${timeOfDay(now)}|${transaction}|||Msg sent:|\r\n`;
+  `${randomUUID()}|response|${id}|OK|application|${bytes}|${endpoint(local)}|${timeOfDay(now)}|${transaction}|${oneToken(dialog)}||Msg sent:|\r\n`;
+
+/** A response that came from downstream of a proxied request: `continue`, since more may follow. */
+export const proxiedMeta = (id: string, bytes: number, from: Endpoint, now: number): string =>
+  `${randomUUID()}|response|${id}|OK|network|${bytes}|${endpoint(from)}|${timeOfDay(now)}|||continue\r\n`;
+
+/** A call detail record: `detail` is the role of a start, the reason of a stop. */
+export const cdrMeta = (verb: string, source: string, now: number, detail: string | undefined): string =>
+  `${randomUUID()}|${verb}|${source}|${timeOfDay(now)}${detail === undefined ? '' : `|${detail}`}\r\n`;
 
 /** A request from the network: local address and port at the end, and no dialog. */
 export const requestCameMeta = (
@@ -97,11 +146,34 @@ export const requestCameMeta = (
 ): string =>
   `${randomUUID()}|sip|network|${bytes}|${endpoint(from)}|${timeOfDay(now)}|${transaction}||${localHost}|${localPort}|\r\n`;
 
-/** A response from the network, or (with an empty host and port 0) one that the server made. */
-export const responseCameMeta = (bytes: number, from: Endpoint, now: number, transaction: string): string =>
-  `${randomUUID()}|sip|network|${bytes}|${endpoint(from)}|${timeOfDay(now)}|${transaction}||\r\n`;
+/** A request from the network within a dialog: no local address. */
+export const requestInDialogMeta = (
+  bytes: number,
+  from: Endpoint,
+  now: number,
+  transaction: string,
+  dialog: string,
+): string =>
+  `${randomUUID()}|sip|network|${bytes}|${endpoint(from)}|${timeOfDay(now)}|${transaction}|${oneToken(dialog)}|\r\n`;
 
-const endpoint = (at: Endpoint): string => `${at.protocol}|${at.host}|${at.port}`;
+/** A BYE that the server itself has sent; the application must not answer it. */
+export const unsolicitedMeta = (bytes: number, to: Endpoint, now: number, dialog: string): string =>
+  `${randomUUID()}|sip|application|${bytes}|${endpoint(to)}|${timeOfDay(now)}|unsolicited|${oneToken(dialog)}|\r\n`;
+
+/** A response from the network, or (with an empty host and port 0) one that the server made. */
+export const responseCameMeta = (
+  bytes: number,
+  from: Endpoint,
+  now: number,
+  transaction: string,
+  dialog = '',
+): string =>
+  `${randomUUID()}|sip|network|${bytes}|${endpoint(from)}|${timeOfDay(now)}|${transaction}|${oneToken(dialog)}|\r\n`;
+
+/** As drachtio-server has it, WebSocket shows as the TCP that it runs on. */
+const SHOWN: Readonly<Partial<Record<Protocol, string>>> = { ws: 'tcp', wss: 'tcp' };
+
+const endpoint = (at: Endpoint): string => `${SHOWN[at.protocol] ?? at.protocol}|${at.host}|${at.port}`;
 
 /** A reason must not add tokens or lines to the meta line. */
-const oneToken = (text: string): string => text.replace(/[|\r\n]+/g, ' ');
+const oneToken = (text: string): string => (/[|\r\n]/.test(text) ? text.replace(/[|\r\n]+/g, ' ') : text);

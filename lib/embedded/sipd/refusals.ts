@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { AppMessage } from './app-message.ts';
+import { type AppMessage, isSdp } from './app-message.ts';
 import { type Frame, LONGEST_FRAME, LONGEST_SHARED_FRAME } from './frame.ts';
 
 /**
@@ -29,18 +29,21 @@ export function requestRefusal(message: AppMessage): string | undefined {
   if (message.start.kind !== 'request') return undefined;
   const { method, uri } = message.start;
   if (uri.slice(0, 4).toLowerCase() === 'tel:') return `${CANNOT} a tel: request URI: it crashes`;
-  if (method === 'INVITE') return 'INVITE is not supported by the embedded server yet';
   if (!SENDABLE.has(method)) return `invalid request-uri: no request ${method} outside of a dialog`;
+  return inDialogRefusal(message);
+}
+
+/** Of a request within a dialog, whose URI and route are the dialog's. */
+export function inDialogRefusal(message: AppMessage): string | undefined {
   if (message.fields.some((field) => field.name.toLowerCase() === 'route'))
     return `${CANNOT} a Route header: it is dropped`;
   return bodyRefusal(message);
 }
 
 /** Methods that an application may send outside of a dialog. */
-const SENDABLE = new Set(['MESSAGE', 'OPTIONS', 'REGISTER', 'SUBSCRIBE', 'NOTIFY', 'PUBLISH', 'INFO', 'REFER']);
-
-/** drachtio-server takes a body without Content-Type for SDP when it begins so. */
-export const isSdp = (body: Buffer): boolean => body.toString('latin1', 0, 3) === 'v=0';
+const SENDABLE = new Set([
+  ...['INVITE', 'MESSAGE', 'OPTIONS', 'REGISTER', 'SUBSCRIBE', 'NOTIFY', 'PUBLISH', 'INFO', 'REFER'],
+]);
 
 /** Longest stretch without CRLF that drachtio-server takes from the network. */
 const LONGEST_RUN = 8_192;

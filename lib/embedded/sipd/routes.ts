@@ -32,12 +32,21 @@ export class Routes<Client> {
     return count;
   }
 
-  /** The client whose turn it is, or undefined when nobody takes the verb. */
-  pick(verb: string): Client | undefined {
+  /**
+   * The client whose turn it is, or undefined when nobody takes the verb. One that is not `usable` (its connection is
+   * being closed) is passed over.
+   */
+  pick(verb: string, usable: (client: Client) => boolean = () => true): Client | undefined {
     const takers = this.#takers.get(verb);
     if (takers === undefined) return undefined;
     const turn = (this.#next.get(verb) ?? 0) % takers.length;
-    this.#next.set(verb, turn + 1);
-    return takers[turn];
+    for (let passed = 0; passed < takers.length; passed++) {
+      const at = (turn + passed) % takers.length;
+      const client = takers[at];
+      if (client === undefined || !usable(client)) continue;
+      this.#next.set(verb, at + 1);
+      return client;
+    }
+    return undefined;
   }
 }

@@ -5,14 +5,20 @@ import { messageOf, PpgError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { silentLogger } from '../../base/log.ts';
 import { bracketed } from '../../codec/sip/host.ts';
+import { DEFAULT_TIMERS, type TimerValues } from '../../stack/timers.ts';
 import type { SipStack } from '../../stack/types.ts';
-import { readAppMessage } from './app-message.ts';
+import { type AppMessage, readAppMessage } from './app-message.ts';
+import { CallRecords } from './call-records.ts';
 import { Client } from './client.ts';
+import type { SipdContext } from './context.ts';
+import { Dialogs } from './dialogs.ts';
 import type { Frame } from './frame.ts';
+import { sendInDialog } from './in-dialog.ts';
 import { Inbound } from './inbound.ts';
 import { DEFAULT_LIMITS, type SipdLimits } from './limits.ts';
 import { type Command, nokMeta, noMeta, okMeta, parseCommand } from './meta.ts';
-import { localPoint, type OutboundContext, sendRequest } from './outbound.ts';
+import { Outbound } from './outbound.ts';
+import { localPoint } from './own-address.ts';
 import { frameRefusal } from './refusals.ts';
 import { Routes } from './routes.ts';
 
@@ -33,6 +39,8 @@ export interface SipdOptions {
   readonly port?: number;
   readonly secret: string;
   readonly limits?: Partial<SipdLimits>;
+  /** Those of the stack. */
+  readonly timers?: Partial<TimerValues>;
 }
 
 /** What stands in for drachtio-server on a bare machine. */
@@ -46,6 +54,8 @@ export interface Sipd {
   /** Applications that are connected, and inbound requests that wait for them. */
   readonly clients: number;
   readonly held: number;
+  /** Dialogs open now, early ones too. */
+  readonly dialogs: number;
 }
 
 /** The protocol port of the embedded server; docs/embedded-server.md says what it does. Throws PPG_E_OPTIONS. */
@@ -60,7 +70,8 @@ class ProtocolServer implements Sipd {
   readonly #limits: SipdLimits;
   readonly #routes = new Routes<Client>();
   readonly #inbound: Inbound;
-  readonly #outbound: OutboundContext;
+  readonly #outbound: Outbound;
+  readonly #context: SipdContext;
   readonly #clients = new Set<Client>();
   readonly #secret: Buffer;
   #server: Server | undefined;
@@ -70,14 +81,20 @@ class ProtocolServer implements Sipd {
     this.#log = options.log ?? silentLogger;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#secret = digest(options.secret);
-    this.#outbound = { clock: options.clock, stack: options.stack, limits: this.#limits };
-    this.#inbound = new Inbound({
-      clock: options.clock,
+    const { clock, stack } = options;
+    this.#context = {
+      clock,
       log: this.#log,
       limits: this.#limits,
+      timers: { ...DEFAULT_TIMERS, ...options.timers },
+      stack,
       routes: this.#routes,
-    });
-    options.stack.onRequest((transaction) => this.#inbound.take(transaction));
+      dialogs: new Dialogs(),
+      records: new CallRecords(this.#routes, clock),
+    };
+    this.#outbound = new Outbound(this.#context);
+    this.#inbound = new Inbound(this.#context);
+    stack.onRequest((transaction) => this.#inbound.take(transaction));
   }
 
   get port(): number {
@@ -91,6 +108,10 @@ class ProtocolServer implements Sipd {
 
   get held(): number {
     return this.#inbound.size;
+  }
+
+  get dialogs(): number {
+    return this.#context.dialogs.size;
   }
 
   start(): Promise<void> {
@@ -115,6 +136,7 @@ class ProtocolServer implements Sipd {
       this.#onClose(client);
     }
     this.#inbound.clear();
+    this.#context.dialogs.clear();
     if (server === undefined || !server.listening) return Promise.resolve();
     return new Promise((resolve) => {
       server.close(() => resolve());
@@ -140,6 +162,8 @@ class ProtocolServer implements Sipd {
     this.#clients.delete(client);
     this.#routes.remove(client);
     this.#inbound.forget(client);
+    this.#outbound.forget(client);
+    this.#context.dialogs.forget(client);
   }
 
   #onFrame(client: Client, frame: Frame): void {
@@ -213,11 +237,31 @@ class ProtocolServer implements Sipd {
     if (message.start.kind === 'response') {
       if (command.transaction === '') return no('a response without a transaction id');
       reason = this.#inbound.answer(client, command.id, command.transaction, message);
-    } else if (command.dialog !== '' || command.transaction !== '') reason = NO_DIALOG;
-    else reason = sendRequest(this.#outbound, client, command.id, message, command.route);
+    } else reason = this.#request(client, command, message);
     return reason === undefined ? undefined : nok(reason);
   }
+
+  /** Within the dialog that is named; a CANCEL; within the live dialog of its Call-ID; or outside of any. */
+  #request(client: Client, command: Command & { kind: 'sip' }, message: AppMessage): string | undefined {
+    const { dialogs } = this.#context;
+    const method = message.start.kind === 'request' ? message.start.method : '';
+    if (command.dialog !== '') {
+      const dialog = dialogs.ofClient(client, command.dialog);
+      if (dialog === undefined) return method === 'ACK' ? NO_ACK : NO_DIALOG;
+      return sendInDialog(this.#context, this.#outbound, dialog, command.id, message);
+    }
+    if (command.transaction !== '')
+      return method === 'CANCEL'
+        ? this.#outbound.cancel(client, command.id, command.transaction, message)
+        : 'Server error: only a CANCEL is sent within a transaction';
+    const callId = message.fields.find((field) => field.name === 'Call-ID')?.value;
+    const dialog = callId === undefined ? undefined : dialogs.ofCall(client, callId);
+    if (dialog !== undefined) return sendInDialog(this.#context, this.#outbound, dialog, command.id, message);
+    return this.#outbound.send(client, command.id, message, command.route);
+  }
 }
+
+const NO_ACK = 'Server error: ACK for non-success final response is automatically generated by server';
 
 const NO_DIALOG = 'Server error: unable to find dialog for dialog id provided';
 

@@ -209,7 +209,8 @@ describe('sipd', () => {
       ['a body without Content-Type', `${MESSAGE}\r\nhi`, /\|missing content-type$/],
       ['its own address', 'sip||\r\nMESSAGE sip:a@127.0.0.1:5070 SIP/2.0\r\n\r\n', /\|can not send request to myself$/],
       ['a transport it lacks', 'sip||\r\nMESSAGE sip:a@b;transport=tls SIP/2.0\r\n\r\n', /transport not available$/],
-      ['INVITE', 'sip||\r\nINVITE sip:a@b SIP/2.0\r\n\r\n', /INVITE is not supported/],
+      ['a CANCEL of nothing', 'sip|t|\r\nCANCEL sip:a@b SIP/2.0\r\n\r\n', /unable to find the request to cancel/],
+      ['an ACK of nothing', 'sip||c;from-tag=1\r\nACK sip:placeholder SIP/2.0\r\n\r\n', /automatically generated/],
       ['a dialog', 'sip||c;from-tag=1\r\nINFO sip:placeholder SIP/2.0\r\n\r\n', /unable to find dialog/],
       ['CSeq of another method', `${MESSAGE}CSeq: 1 OPTIONS\r\n\r\n`, /CSeq names another method/],
       ['a From that is none', `${MESSAGE}From: <oops\r\n\r\n`, /NOK/],
@@ -293,7 +294,7 @@ describe('sipd', () => {
       assert.equal(stack.receive(requestFrom('OPTIONS'))[0]?.headers.has('Retry-After'), false);
       assert.deepEqual(status(stack.receive(requestFrom('BYE'))), [481]);
       assert.deepEqual(status(stack.receive(requestFrom('UPDATE'))), [481]);
-      assert.deepEqual(status(stack.receive(requestFrom('INVITE'))), [501]);
+      assert.deepEqual(status(stack.receive(requestFrom('INVITE'))), [400], 'no Contact');
       assert.deepEqual(status(stack.receive(requestFrom('DANCE'))), [501]);
       assert.deepEqual(status(stack.receive(requestFrom('REFER'))), [], 'without a word');
       const typed = [['Content-Type', 'text/plain']] as const;

@@ -5,6 +5,7 @@ import type { Logger } from '../lib/base/log.ts';
 import { isXmlType, type MediaType, parseMediaType } from '../lib/codec/mime/content-type.ts';
 import { type MimePart, readMultipart } from '../lib/codec/mime/multipart.ts';
 import { decodedBody } from '../lib/codec/mime/transfer-encoding.ts';
+import type { AddressRules } from '../lib/codec/pap/address.ts';
 import { identify, PAP_LIMITS, type PapDocument, parsePapDocument } from '../lib/codec/pap/document.ts';
 import type { PushMessage } from '../lib/codec/pap/messages.ts';
 import { readPapDocument } from '../lib/codec/pap/read.ts';
@@ -26,6 +27,8 @@ export interface PapDependencies {
   readonly log: Logger;
   /** Home domain, for addresses that name none. */
   readonly domain: string;
+  /** The operator's own names and number ranges. */
+  readonly rules?: AddressRules | undefined;
   /** sender-name of answers. */
   readonly name?: string;
   /** sender-address of answers: the URL of this endpoint. */
@@ -172,7 +175,8 @@ class PapEndpoint {
   }
 
   #asking({ name, rawAddresses = true }: PiAccount): Asking {
-    return { initiator: name, domain: this.#o.domain, rawAddresses };
+    const { domain, rules } = this.#o;
+    return { initiator: name, domain, rules, rawAddresses };
   }
 
   /** One line for the operator: who, which push, why. Never content, never credentials. */

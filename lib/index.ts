@@ -1,3 +1,4 @@
+export type { AddressLookup } from './addressing/directory.ts';
 export type { Clock } from './base/clock.ts';
 export { type ErrorCode, PpgError } from './base/errors.ts';
 export type { Logger } from './base/log.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type AddressingConfiguration, type AddressingOptions, addressingSchema } from './addressing-options.ts';
 import { PpgError } from './base/errors.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from './engine/limits.ts';
 import { DEFAULT_NOTIFY, type NotifyPolicy } from './engine/notifier.ts';
@@ -80,6 +81,7 @@ export interface CheckedConfiguration {
   readonly limits: LimitOptions;
   readonly retry: RetryPolicy;
   readonly notify: NotifyOptions;
+  readonly addresses: AddressingOptions;
 }
 
 export interface AuthConfiguration {
@@ -94,8 +96,11 @@ type Defaulted<T> = T extends readonly (infer Item)[]
     : T;
 
 /** What is given to createPpg: everything has a default but `domain`, and an account's name and password hash. */
-export type PpgConfiguration = Defaulted<Omit<CheckedConfiguration, 'domain' | 'initiators' | 'auth' | 'sip'>> & {
+export type PpgConfiguration = Defaulted<
+  Omit<CheckedConfiguration, 'domain' | 'initiators' | 'auth' | 'sip' | 'addresses'>
+> & {
   readonly domain: string;
+  readonly addresses?: AddressingConfiguration | undefined;
   readonly initiators?: readonly InitiatorConfiguration[] | undefined;
   readonly auth?: AuthConfiguration | undefined;
   readonly sip?:
@@ -213,6 +218,7 @@ const schema = z.strictObject({
       timeout: milliseconds.default(10_000),
     })
     .prefault({}),
+  addresses: addressingSchema.prefault({}),
 });
 
 /**

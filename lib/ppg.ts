@@ -2,6 +2,7 @@ import { createMessageHandler } from '../handlers/message.ts';
 import { createOptionsHandler } from '../handlers/options.ts';
 import { type PapHttpHandler, papRouter } from '../handlers/pap.ts';
 import { createRegisterHandler } from '../handlers/register.ts';
+import { createAddressing } from './addressing/create.ts';
 import { type Clock, systemClock } from './base/clock.ts';
 import { PpgError } from './base/errors.ts';
 import { Events, type Listener } from './base/events.ts';
@@ -182,12 +183,15 @@ export function createPpg(given: PpgOptions): Ppg {
     cacheSize: limits.registrationCache,
     source: sip.registrations,
   });
+  const { rules, directory } = createAddressing(options.addresses, { domain, clock, log });
+  const addresses = { domain, rules };
   const tenancy = createTenancy({
     auth: options.auth,
     authenticate,
     block: options.block,
     allowDelivery,
-    domain,
+    addresses,
+    directory,
     initiators: options.initiators,
     backlog: limits.backlog,
     store: keep,
@@ -201,6 +205,7 @@ export function createPpg(given: PpgOptions): Ppg {
     allowDelivery: tenancy.allowDelivery,
     retentions: tenancy.retentions,
     mayAsk: tenancy.mayAsk,
+    ...(tenancy.resolve !== undefined && { resolve: tenancy.resolve }),
     opened: tenancy.opened,
     store: keep,
     subscribers: registrations,
@@ -261,6 +266,7 @@ export function createPpg(given: PpgOptions): Ppg {
         clock,
         log,
         domain,
+        rules,
         allowPrivateNotify: options.notify.allowPrivate,
         onRefused: (refusal) => events.emit('refused', refusal),
         onDenied: (denial) => events.emit('denied', denial),
@@ -286,7 +292,7 @@ export function createPpg(given: PpgOptions): Ppg {
       });
     },
     async submit(push) {
-      const submission = submissionOf(push, domain);
+      const submission = submissionOf(push, addresses);
       const { initiator, pushId } = submission;
       try {
         return { ...(await engine.submit(submission)), pushId };
@@ -299,7 +305,8 @@ export function createPpg(given: PpgOptions): Ppg {
     deadNotifications: (filter, limit) => engine.operator.deadNotifications(filter, limit),
     replayNotifications: (filter, limit) => engine.operator.replayNotifications(filter, limit),
     async erase(user) {
-      const { aor } = parseAddress(user, { domain });
+      const asked = parseAddress(user, addresses);
+      const [{ aor } = asked] = (await tenancy.resolve?.addresses([asked])) ?? [];
       const erasure = await engine.operator.erase(aor);
       registrations.forget(aor);
       return erasure;
@@ -307,8 +314,8 @@ export function createPpg(given: PpgOptions): Ppg {
     setBlocked: (block) => tenancy.setBlocked(checkBlocked(block)),
     setInitiators: (initiators) => tenancy.setInitiators(checkInitiators(initiators)),
     async cancel(pushId, initiator = 'app', to = []) {
-      const addresses = (typeof to === 'string' ? [to] : to).map((text) => parseAddress(text, { domain }));
-      return engine.cancel(initiator, pushId, addresses);
+      const named = (typeof to === 'string' ? [to] : to).map((text) => parseAddress(text, addresses));
+      return engine.cancel(initiator, pushId, named);
     },
     status: (pushId, initiator = 'app') => engine.find(initiator, pushId),
     on: (event, listener) => events.on(event, listener),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { PpgError } from './base/errors.ts';
-import { parseAddress } from './codec/pap/address.ts';
+import { type AddressOptions, parseAddress } from './codec/pap/address.ts';
 import { isIdentifier, MAX_IDENTIFIER } from './codec/pap/identifier.ts';
 import { parseApplicationId } from './model/application-id.ts';
 import type { DeliveryMethod, HeaderField, Priority, Submission } from './model/push.ts';
@@ -42,7 +42,7 @@ const APPLICATION_ID = 'X-Wap-Application-Id';
  * Makes a submission of an app's own push, with the checks that PAP makes of a document.
  * Throws PPG_E_ADDRESS, PPG_E_PUSH_REFUSED or PPG_E_NOTIFY_URL with a sentence that names the field.
  */
-export function submissionOf(push: PushRequest, domain: string): Submission {
+export function submissionOf(push: PushRequest, addresses: AddressOptions): Submission {
   const to = typeof push.to === 'string' ? [push.to] : push.to;
   if (to.length === 0) throw refused('to: at least one recipient is needed');
   if (!/^[^\s/]+\/[^\s/]+/.test(push.type) || CONTROL.test(push.type)) throw refused('type: a MIME type is needed');
@@ -55,8 +55,8 @@ export function submissionOf(push: PushRequest, domain: string): Submission {
   if (push.replaces !== undefined && !isIdentifier(push.replaces)) throw refused('replaces: a push-id is needed');
   return {
     initiator: push.initiator ?? 'app',
-    pushId: pushIdOf(push, domain),
-    recipients: [...new Set(to)].map((text) => parseAddress(text, { domain })),
+    pushId: pushIdOf(push, addresses.domain),
+    recipients: [...new Set(to)].map((text) => parseAddress(text, addresses)),
     ...((push.deliveryMethod ?? push.priority) !== undefined && {
       qos: {
         priority: push.priority ?? 'medium',

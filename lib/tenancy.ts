@@ -1,7 +1,10 @@
+import type { Directory } from './addressing/directory.ts';
 import type { Clock } from './base/clock.ts';
 import { messageOf, PpgError } from './base/errors.ts';
 import type { Events } from './base/events.ts';
 import type { Logger } from './base/log.ts';
+import { type AddressOptions, parseAddress } from './codec/pap/address.ts';
+import type { EngineOptions } from './engine/engine.ts';
 import { NotifyIdentities } from './engine/notify-identity.ts';
 import type { AuthOptions, InitiatorOptions } from './initiator-options.ts';
 import type { RecipientAddress } from './model/address.ts';
@@ -20,7 +23,10 @@ export interface TenancyOptions {
   readonly authenticate: AuthenticateHook | undefined;
   readonly block: readonly BlockEntry[];
   readonly allowDelivery: AllowDelivery | undefined;
-  readonly domain: string;
+  /** How users are read. */
+  readonly addresses: AddressOptions;
+  /** Finds out where addresses lead; undefined: they lead where they say. */
+  readonly directory: Directory | undefined;
   /** `limits.backlog`. */
   readonly backlog: number;
   readonly store: Pick<Store, 'counts' | 'operator'>;
@@ -39,10 +45,12 @@ export interface Tenancy {
   hidesIdentity(initiator: string): boolean;
   /** See EngineOptions.admit. */
   admit(submission: Submission): (() => void) | Promise<() => void>;
+  /** See EngineOptions.resolve. */
+  readonly resolve: EngineOptions['resolve'];
   /** See EngineOptions.mayAsk. */
   mayAsk(initiator: string, address: RecipientAddress, application?: string): void;
   /** See EngineOptions.allowDelivery. */
-  allowDelivery(push: Push, aor: string): Consent | Promise<Consent>;
+  allowDelivery(push: Push, address: RecipientAddress): Consent | Promise<Consent>;
   /** Replaces the block list. Throws PPG_E_OPTIONS and changes nothing then. */
   setBlocked(block: readonly BlockEntry[]): void;
   /** Counts what the store holds; once it is open, before anything is delivered. Never rejects. */
@@ -67,8 +75,8 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       log.warn({ cause: messageOf(error) }, 'the store could not be counted; limits on what waits start from nothing');
     }
   };
-  const { authenticate, domain, allowDelivery } = options;
-  const consent = new ConsentKeeper({ blocked: new BlockList(options.block, domain), allowDelivery, clock, log });
+  const { authenticate, addresses, directory, allowDelivery } = options;
+  const consent = new ConsentKeeper({ blocked: new BlockList(options.block, addresses), allowDelivery, clock, log });
   const blocked = (submission: Submission): boolean => consent.blocks(submission);
   const auth = new Authenticator({ accounts: initiators, token: options.auth.token, authenticate, clock, log });
   const admission = new Admission({ accounts: initiators, blocked, ledger, backlog, recount, clock, log });
@@ -87,9 +95,19 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       admission.mayAsk(initiator, address);
     },
     opened: count,
-    allowDelivery: (push, aor) => consent.allows(push, aor),
+    resolve: directory && {
+      addresses: (wanted) => directory.resolveForQuery(wanted),
+      async submission(submission) {
+        const resolved = { ...submission, recipients: await directory.resolve(submission.recipients) };
+        if (blocked(resolved)) throw unwanted();
+        return resolved;
+      },
+    },
+    // What was submitted is only another user than the one it led to when there is a directory.
+    allowDelivery: (push, { aor, text }) =>
+      consent.allows(push, aor, directory === undefined ? aor : askedAor(text, addresses)),
     setBlocked(block) {
-      consent.blocked = new BlockList(block, domain);
+      consent.blocked = new BlockList(block, addresses);
       events.emit('operator', { at: clock.now(), action: 'block', entries: block.length });
     },
     setInitiators(accounts) {
@@ -109,6 +127,17 @@ export function createTenancy(options: TenancyOptions): Tenancy {
 
 const forbiddenToAsk = (): PpgError =>
   new PpgError('PPG_E_FORBIDDEN', 'the user or the operator does not let this account ask (block)', { rule: 'block' });
+
+const unwanted = (): PpgError =>
+  new PpgError('PPG_E_FORBIDDEN', 'the recipient or the operator wants no such pushes (block)', { rule: 'block' });
+
+function askedAor(text: string, addresses: AddressOptions): string | undefined {
+  try {
+    return parseAddress(text, addresses).aor;
+  } catch {
+    return undefined; // It was read when it came, so an alias has gone since: only the one it led to is known.
+  }
+}
 
 const retentionsOf = (accounts: readonly InitiatorOptions[]): ReadonlyMap<string, number> =>
   new Map(accounts.flatMap(({ name, retention }) => (retention === undefined ? [] : [[name, retention]])));

@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'PPG_E_MEDIA_TYPE'
   | 'PPG_E_BODY_CONSUMED'
   | 'PPG_E_ADDRESS'
+  | 'PPG_E_ADDRESS_LOOKUP'
   | 'PPG_E_PUSH_REFUSED'
   | 'PPG_E_CAPABILITIES'
   | 'PPG_E_DUPLICATE_PUSH_ID'
@@ -67,6 +68,7 @@ export const ERROR_KINDS: Readonly<Record<ErrorCode, ErrorKind>> = {
   PPG_E_MEDIA_TYPE: kind(2000, undefined),
   PPG_E_BODY_CONSUMED: kind(3000, undefined),
   PPG_E_ADDRESS: kind(2002, undefined),
+  PPG_E_ADDRESS_LOOKUP: kind(3000, undefined, true),
   PPG_E_PUSH_REFUSED: kind(2000, undefined),
   PPG_E_CAPABILITIES: kind(2000, undefined),
   PPG_E_DUPLICATE_PUSH_ID: kind(2007, undefined),

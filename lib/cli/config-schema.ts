@@ -71,6 +71,7 @@ export interface NodeConfig {
   /** What operators must know for /admin; without it there is none. */
   readonly admin?: { readonly token?: string | undefined } | undefined;
   readonly audit?: { readonly file?: string | undefined } | undefined;
+  readonly addresses?: Readonly<Record<string, unknown>> | undefined;
   readonly limits: Readonly<Record<string, unknown>>;
   readonly retry: Readonly<Record<string, unknown>>;
   readonly notify: Readonly<Record<string, unknown>>;
@@ -178,6 +179,7 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       .strictObject({ token: z.string().min(16, 'must have 16 characters or more').max(1024).optional() })
       .default({}),
     audit: z.strictObject({ file: z.string().min(1).optional() }).default({}),
+    addresses: rest.optional(),
     limits: rest.default({}),
     retry: rest.default({}),
     notify: z.looseObject({ allowPrivate: flag.default(false) }).default({ allowPrivate: false }),

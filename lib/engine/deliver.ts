@@ -4,6 +4,7 @@ import type { Events } from '../base/events.ts';
 import { stableToken } from '../base/ids.ts';
 import type { Logger } from '../base/log.ts';
 import type { Bearer, DeliveryTarget } from '../bearer/bearer.ts';
+import type { RecipientAddress } from '../model/address.ts';
 import { contradiction } from '../model/capabilities.ts';
 import type { Claim, DeliveryResult, Outcome } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
@@ -41,7 +42,7 @@ export interface DelivererOptions {
   /** Gets the notifications that final states made, or hears that the store owes one. */
   readonly notifier: Pick<Notifier, 'hasRoom' | 'send' | 'kick'>;
   /** Whether the subscriber is to get the push; `unsure` leaves it waiting. Default: yes. Must not throw or reject. */
-  readonly allowDelivery?: (push: Push, aor: string) => Consent | Promise<Consent>;
+  readonly allowDelivery?: (push: Push, address: RecipientAddress) => Consent | Promise<Consent>;
   /** Told when a recipient waits until `due`. */
   readonly onDue: (due: number) => void;
 }
@@ -85,7 +86,7 @@ export class Deliverer {
     const { clock, subscribers, allowDelivery } = this.#o;
     const startedAt = clock.now();
     if (allowDelivery !== undefined) {
-      const asked = allowDelivery(claim.pushData, claim.address.aor);
+      const asked = allowDelivery(claim.pushData, claim.address);
       const allowed = asked instanceof Promise ? await asked : asked;
       if (allowed !== true) return this.#unwanted(claim, allowed);
     }

@@ -41,7 +41,7 @@ export interface EngineOptions {
   /** 0 to 1; `Math.random` outside tests. */
   readonly random: () => number;
   /** See DelivererOptions. */
-  readonly allowDelivery?: (push: Push, aor: string) => Consent | Promise<Consent>;
+  readonly allowDelivery?: (push: Push, address: RecipientAddress) => Consent | Promise<Consent>;
   /** Initiators whose final pushes are kept for less than `limits.retention`, and how long, milliseconds. */
   readonly retentions?: () => ReadonlyMap<string, number>;
   /** Called when the store is open and nothing is delivered yet; must not reject. */
@@ -51,6 +51,15 @@ export interface EngineOptions {
    * that is called once the submission is stored or has failed. Default: everything is let in.
    */
   readonly admit?: (submission: Submission) => (() => void) | Promise<() => void>;
+  /**
+   * Finds out where addresses lead, once a submission was let in. Rejects with a PpgError when that cannot be said: the
+   * submission is refused. Default: where they say.
+   */
+  readonly resolve?: {
+    submission(submission: Submission): Promise<Submission>;
+    /** For questions about a push; never rejects. */
+    addresses(addresses: readonly RecipientAddress[]): Promise<readonly RecipientAddress[]>;
+  };
   /** Throws PPG_E_FORBIDDEN when an initiator may not ask about a user. Default: everybody may. */
   readonly mayAsk?: (initiator: string, address: RecipientAddress, application?: string) => void;
 }
@@ -168,7 +177,8 @@ export class Engine implements PapService {
     const admitted = this.#o.admit?.(submission);
     const done = admitted instanceof Promise ? await admitted : admitted;
     try {
-      return await accept(submission, {
+      const { resolve } = this.#o;
+      return await accept(resolve === undefined ? submission : await resolve.submission(submission), {
         ...this.#o,
         scheduler: this.#scheduler,
         notifier: this.#notifier,
@@ -187,7 +197,9 @@ export class Engine implements PapService {
   ): Promise<CancelAnswer | undefined> {
     const { store, clock, events } = this.#o;
     const at = clock.now();
-    const cancelled = await store.cancel({ initiator, pushId, addresses, at });
+    const { resolve } = this.#o;
+    const wanted = resolve === undefined ? addresses : await resolve.addresses(addresses);
+    const cancelled = await store.cancel({ initiator, pushId, addresses: wanted, at });
     if (cancelled === undefined) return undefined;
     const of = { initiator, pushId, at, cause: 'cancelled by the initiator' };
     if (tellCancelled(cancelled.recipients, of, events)) this.#notifier.kick();
@@ -201,7 +213,8 @@ export class Engine implements PapService {
     applicationId?: string,
   ): Promise<ClientCapabilities | undefined> {
     this.#o.mayAsk?.(initiator, address, applicationId);
-    return capabilitiesOf(await this.#o.subscribers.find(address.aor), address, applicationId);
+    const [found = address] = (await this.#o.resolve?.addresses([address])) ?? [];
+    return capabilitiesOf(await this.#o.subscribers.find(found.aor), found, applicationId);
   }
 
   async status(
@@ -210,7 +223,9 @@ export class Engine implements PapService {
     addresses: readonly RecipientAddress[],
   ): Promise<StatusAnswer | undefined> {
     const found = await this.find(initiator, pushId);
-    return found === undefined ? undefined : statusAnswer(found, addresses);
+    if (found === undefined) return undefined;
+    const { resolve } = this.#o;
+    return statusAnswer(found, resolve === undefined ? addresses : await resolve.addresses(addresses));
   }
 
   /** A push with its recipients and their attempts. */

@@ -1,5 +1,5 @@
 import { PpgError } from '../base/errors.ts';
-import { parseAddress } from '../codec/pap/address.ts';
+import { type AddressOptions, parseAddress } from '../codec/pap/address.ts';
 import { parseApplicationId } from '../model/application-id.ts';
 import { glob } from './glob.ts';
 
@@ -27,11 +27,11 @@ export class BlockList {
   readonly #byUser = new Map<string, Rule[]>();
   readonly #general: Rule[] = [];
 
-  /** `domain`: home domain, for users that name none. Throws PPG_E_OPTIONS that says which entry cannot be read. */
-  constructor(entries: readonly BlockEntry[], domain: string) {
+  /** `addresses`: how users are read. Throws PPG_E_OPTIONS that says which entry cannot be read. */
+  constructor(entries: readonly BlockEntry[], addresses: AddressOptions) {
     for (const [at, entry] of entries.entries()) {
       try {
-        this.#add(entry, domain);
+        this.#add(entry, addresses);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         throw new PpgError('PPG_E_OPTIONS', `block.${at}: ${why}`, { cause: error });
@@ -42,14 +42,14 @@ export class BlockList {
     }
   }
 
-  #add({ user, initiator, application }: BlockEntry, domain: string): void {
+  #add({ user, initiator, application }: BlockEntry, addresses: AddressOptions): void {
     if (user === undefined && initiator === undefined && application === undefined) throw new Error('names nothing');
     const tag = application === undefined ? undefined : parseApplicationId(application).tag.toLowerCase();
     const rule = { initiator, application: tag };
     if (user === undefined) this.#general.push({ ...rule, fits: () => true });
     else if (user.includes('*')) this.#general.push({ ...rule, fits: glob(user) });
     else {
-      const { aor } = parseAddress(user, { domain });
+      const { aor } = parseAddress(user, addresses);
       const rules = this.#byUser.get(aor);
       const one = { ...rule, fits: () => true };
       if (rules === undefined) this.#byUser.set(aor, [one]);

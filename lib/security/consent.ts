@@ -43,9 +43,16 @@ export class ConsentKeeper {
     return recipients.every(({ aor }) => this.blocked.blocks(initiator, aor, application));
   }
 
-  /** Never throws, never rejects; bounded in time. */
-  allows(push: Push, aor: string): Consent | Promise<Consent> {
-    if (!this.blocked.empty && this.blocked.blocks(push.initiator, aor, push.applicationId)) return false;
+  /**
+   * `submitted` is the address-of-record as it was submitted, where it led to `aor`: an opt-out counts for both.
+   * Never throws, never rejects; bounded in time.
+   */
+  allows(push: Push, aor: string, submitted: string = aor): Consent | Promise<Consent> {
+    const { initiator, applicationId } = push;
+    if (!this.blocked.empty) {
+      if (this.blocked.blocks(initiator, aor, applicationId)) return false;
+      if (submitted !== aor && this.blocked.blocks(initiator, submitted, applicationId)) return false;
+    }
     const { allowDelivery } = this.#o;
     if (allowDelivery === undefined) return true;
     const { content: _content, ...asked } = push;

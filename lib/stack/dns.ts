@@ -7,6 +7,8 @@ export interface NaptrRecord {
   readonly flags: string;
   readonly service: string;
   readonly replacement: string;
+  /** Substitution expression, where `flags` has `u`. */
+  readonly regexp?: string;
   /** Seconds, where the resolver tells; so in the other records. */
   readonly ttl?: number;
 }

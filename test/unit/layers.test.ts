@@ -13,6 +13,7 @@ const LAYERS: Record<string, number> = {
   'lib/stack': 3,
   'lib/store': 3,
   'lib/security': 3,
+  'lib/addressing': 4,
   'lib/sip': 4,
   'lib/embedded': 4,
   'lib/bearer': 5,

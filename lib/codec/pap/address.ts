@@ -2,11 +2,20 @@ import { PpgError } from '../../base/errors.ts';
 import type { RecipientAddress } from '../../model/address.ts';
 import { aorOf, hostOf, isGlobalNumber, type SipIdentity, sipIdentity } from './sip-identity.ts';
 
+/** The operator's own names and number ranges. */
+export interface AddressRules {
+  /** Whom a name without a domain stands for; undefined: it is a user of the home domain. */
+  alias(name: string): SipIdentity | undefined;
+  /** Domain of an international number; undefined: the home domain. */
+  domainOf(number: string): string | undefined;
+}
+
 export interface AddressOptions {
   /** Home domain of telephone numbers and of user tokens that name none. */
   readonly domain: string;
   /** Take `sip:`, `tel:`, numbers and tokens without the WAPPUSH form. Default true: most clients write them. */
   readonly rawAddresses?: boolean;
+  readonly rules?: AddressRules | undefined;
 }
 
 /** Longest address-value that is read, characters. */
@@ -47,14 +56,14 @@ export function parseAddress(text: string, options: AddressOptions): RecipientAd
   const prefix = PREFIX.exec(text);
   if (prefix === null) {
     if (options.rawAddresses === false) throw bad('is not in the form WAPPUSH=…/TYPE=…@ppg');
-    return recipient(text, userIdentity(text.trim(), options.domain));
+    return recipient(text, userIdentity(text.trim(), options));
   }
   const rest = text.slice(prefix[0].length).trimEnd();
   const type = TYPE.exec(rest);
   if (type === null) throw bad('has no /TYPE=');
   const value = unescapeValue(rest.slice(0, type.index));
   const { name, qualifiers } = readSpecifier(rest.slice(type.index + type[0].length));
-  const identity = identityOf(name, value, options.domain);
+  const identity = identityOf(name, value, options);
   const instance = qualifiers.get('INSTANCE');
   return recipient(text, identity, instance === undefined ? undefined : readInstance(instance));
 }
@@ -74,32 +83,39 @@ function readSpecifier(text: string): { name: string; qualifiers: Map<string, st
   return { name: name.trim().toUpperCase(), qualifiers };
 }
 
-function identityOf(type: string, value: string, domain: string): SipIdentity {
+function identityOf(type: string, value: string, options: AddressOptions): SipIdentity {
   if (NUMBER_TYPES.has(type)) {
     const number = value.replace(/[-.]/g, '');
     const global = type === 'PLMN' || number.startsWith('+') ? number : `+${number}`;
     if (!isGlobalNumber(global)) throw bad(`is no international number of type ${type}`);
-    return { aor: aorOf(global, domain) };
+    return numberIdentity(global, options);
   }
-  if (type === 'USER' || type === 'SIP' || type === 'SIPURI') return userIdentity(value, domain);
+  if (type === 'USER' || type === 'SIP' || type === 'SIPURI') return userIdentity(value, options);
   if (UNREACHABLE_TYPES.has(type)) throw bad(`is of type ${type}, which cannot be reached by SIP`);
   throw bad('is of a type that is not known');
 }
 
-function userIdentity(value: string, domain: string): SipIdentity {
+const numberIdentity = (number: string, { rules, domain }: AddressOptions): SipIdentity => ({
+  aor: aorOf(number, rules?.domainOf(number) ?? domain),
+});
+
+function userIdentity(value: string, options: AddressOptions): SipIdentity {
   const scheme = /^(sips?|tel):/i.exec(value)?.[1]?.toLowerCase();
   if (scheme === 'tel') {
     const number = telNumber(value.slice('tel:'.length));
     if (number === undefined) throw bad('is no global tel: URI');
-    return { aor: aorOf(number, domain) };
+    return numberIdentity(number, options);
   }
   if (value.startsWith('+')) {
     const number = value.replace(/[-.()]/g, '');
-    if (isGlobalNumber(number)) return { aor: aorOf(number, domain) };
+    if (isGlobalNumber(number)) return numberIdentity(number, options);
   }
   const uri = scheme === undefined ? value : value.slice(scheme.length + 1);
-  const full = uri.includes('@') ? uri : `${uri.replace(PORT, '')}@${domain}`;
-  const identity = scheme !== undefined && !uri.includes('@') ? undefined : sipIdentity(full);
+  const token = uri.includes('@') ? undefined : uri.replace(PORT, '');
+  const known = token === undefined || scheme !== undefined ? undefined : options.rules?.alias(token);
+  if (known !== undefined) return known;
+  const full = token === undefined ? uri : `${token}@${options.domain}`;
+  const identity = scheme !== undefined && token !== undefined ? undefined : sipIdentity(full);
   if (identity === undefined) throw bad('names no user that SIP can address');
   return identity;
 }

@@ -5,7 +5,7 @@ import { basic, pushBody, secretHash, TenantGateway } from '../../support/tenant
 
 describe('what a subscriber does not want', () => {
   it('is not tried, and ends as forbidden', async () => {
-    const bench = new EngineBench({ allowDelivery: (_push, aor) => aor !== 'sip:alice@ims.test' });
+    const bench = new EngineBench({ allowDelivery: (_push, { aor }) => aor !== 'sip:alice@ims.test' });
     await bench.engine.start();
     await bench.engine.submit(
       submission({ recipients: [address('alice'), address('bob')], notifyUrl: 'http://pi.test/' }),

@@ -6,7 +6,7 @@ import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { address, push, submission } from '../../support/model.ts';
 
 const ALICE = 'sip:alice@ims.test';
-const list = (...entries: BlockEntry[]): BlockList => new BlockList(entries, 'ims.test');
+const list = (...entries: BlockEntry[]): BlockList => new BlockList(entries, { domain: 'ims.test' });
 
 describe('the block list', () => {
   it('holds for what fits every field of an entry', () => {
@@ -79,6 +79,14 @@ describe('consent', () => {
     clock.tick(10_000);
     assert.equal(await never, 'unsure');
     assert.equal(clock.pending, 0);
+  });
+
+  it('is refused for the address that was submitted as for the one it led to', () => {
+    const other = 'sip:somebody@m.test';
+    const opted = keeper(undefined, { user: 'alice' });
+    assert.equal(opted.allows(push(), other), true);
+    assert.equal(opted.allows(push(), other, ALICE), false);
+    assert.equal(opted.allows(push(), ALICE, other), false);
   });
 
   it('is asked for without the content', () => {

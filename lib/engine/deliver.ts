@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Events } from '../base/events.ts';
-import { stableToken } from '../base/ids.ts';
 import type { Logger } from '../base/log.ts';
 import type { Bearer, DeliveryTarget } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
@@ -14,6 +13,7 @@ import { describeCode, PAP } from '../model/result-codes.ts';
 import { isTerminal } from '../model/states.ts';
 import type { Consent } from '../security/consent.ts';
 import type { Lease, SettleResult, Store } from '../store/store.ts';
+import { callIdOf } from './call-id.ts';
 import type { HopPace } from './hop-pace.ts';
 import { type EngineLimits, LEASE, type RetryPolicy } from './limits.ts';
 import type { Notifier } from './notifier.ts';
@@ -194,7 +194,7 @@ export class Deliverer {
   async #try(claim: Claim, target: DeliveryTarget, startedAt: number): Promise<Tried> {
     const { pushData: push } = claim;
     const id = targetId(target);
-    const callId = `${stableToken(claim.push, String(claim.index), id)}@${this.#o.domain}`;
+    const callId = callIdOf(claim, id, this.#o.domain);
     const { bearer, refusal } = this.#chooseBearer(claim, target);
     const result =
       bearer === undefined

@@ -32,7 +32,7 @@ export interface ForkOptions {
  * How a final response compares: lower is better. The 6xx first, then the lowest class; within 4xx those that tell the
  * caller what to do, and a 503 last (RFC 3261 section 16.7, step 6).
  */
-function rankOf(status: number): number {
+export function rankOf(status: number): number {
   if (status >= 600) return 0;
   const rank = Math.floor(status / 100) * 10;
   if (TELLING.has(status)) return rank;
@@ -158,7 +158,7 @@ function challengesOf({ headers }: SipResponse): HeaderField[] {
 }
 
 /** Step 3: the topmost Via was this proxy's. Several may share one field. */
-function removeTopVia(headers: SipHeaders): void {
+export function removeTopVia(headers: SipHeaders): void {
   const top = headers.get('Via');
   if (top === undefined) return;
   if (!top.includes(',')) headers.removeFirst('Via');

@@ -17,6 +17,7 @@ import { stopReasonOf } from './call-records.ts';
 import type { Client } from './client.ts';
 import type { SipdContext } from './context.ts';
 import { dialogIdOf } from './dialogs.ts';
+import type { Forwarder } from './forwarder.ts';
 import { isLastNotify } from './in-dialog.ts';
 import { requestCameMeta, requestInDialogMeta, responseSentMeta } from './meta.ts';
 import { bodyRefusal, networkRefusal } from './refusals.ts';
@@ -49,10 +50,12 @@ export interface Held {
 /** Requests from the network, and the applications' answers. */
 export class Inbound {
   readonly #context: SipdContext;
+  readonly #forwarder: Forwarder;
   readonly #held = new Map<string, Held>();
 
-  constructor(context: SipdContext) {
+  constructor(context: SipdContext, forwarder: Forwarder) {
     this.#context = context;
+    this.#forwarder = forwarder;
   }
 
   get size(): number {
@@ -63,8 +66,10 @@ export class Inbound {
   take(transaction: ServerTransaction): void {
     const { request } = transaction;
     try {
-      const dialog = hasToTag(request) ? this.#context.dialogs.ofRequest(request) : undefined;
+      const within = hasToTag(request);
+      const dialog = within ? this.#context.dialogs.ofRequest(request) : undefined;
       if (dialog !== undefined) this.#takeInDialog(transaction, dialog);
+      else if (within && this.#forwarder.take(transaction)) return;
       else this.#takeAlone(transaction);
     } catch (error) {
       this.#context.log.warn({ err: error, method: request.method }, 'a request could not be taken');

@@ -5,6 +5,7 @@ import { messageOf, PpgError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { silentLogger } from '../../base/log.ts';
 import { bracketed } from '../../codec/sip/host.ts';
+import { respondTo } from '../../codec/sip/respond-to.ts';
 import { DEFAULT_TIMERS, type TimerValues } from '../../stack/timers.ts';
 import type { SipStack } from '../../stack/types.ts';
 import { type AppMessage, readAppMessage } from './app-message.ts';
@@ -12,6 +13,7 @@ import { CallRecords } from './call-records.ts';
 import { Client } from './client.ts';
 import type { SipdContext } from './context.ts';
 import { Dialogs } from './dialogs.ts';
+import { Forwarder } from './forwarder.ts';
 import type { Frame } from './frame.ts';
 import { sendInDialog } from './in-dialog.ts';
 import { Inbound } from './inbound.ts';
@@ -71,6 +73,7 @@ class ProtocolServer implements Sipd {
   readonly #routes = new Routes<Client>();
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
+  readonly #forwarder: Forwarder;
   readonly #context: SipdContext;
   readonly #clients = new Set<Client>();
   readonly #secret: Buffer;
@@ -93,7 +96,8 @@ class ProtocolServer implements Sipd {
       records: new CallRecords(this.#routes, clock),
     };
     this.#outbound = new Outbound(this.#context);
-    this.#inbound = new Inbound(this.#context);
+    this.#forwarder = new Forwarder(this.#context);
+    this.#inbound = new Inbound(this.#context, this.#forwarder);
     stack.onRequest((transaction) => this.#inbound.take(transaction));
   }
 
@@ -221,12 +225,23 @@ class ProtocolServer implements Sipd {
         this.#routes.remove(client);
         return ok();
       case 'proxy':
-        return nok('proxy is not supported by the embedded server');
+        return this.#forward(client, command);
       case 'sip':
         return this.#sip(client, command);
       case 'unknown':
         return no(`invalid message type: ${command.type}`);
     }
+  }
+
+  #forward(client: Client, command: Command & { kind: 'proxy' }): Reply | undefined {
+    const message = readAppMessage(command.message);
+    if (typeof message === 'string') return nok(message);
+    const held = this.#inbound.release(client, command.transaction);
+    if (held === undefined) return nok('Request not proxied due to unknown transaction');
+    const reason = this.#forwarder.start(client, command, held, message);
+    if (reason === undefined) return undefined;
+    held.respond(respondTo(held.request, 500));
+    return nok(reason);
   }
 
   /** Undefined when the message was sent and the command answered. */

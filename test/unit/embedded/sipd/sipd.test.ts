@@ -215,7 +215,7 @@ describe('sipd', () => {
       ['CSeq of another method', `${MESSAGE}CSeq: 1 OPTIONS\r\n\r\n`, /CSeq names another method/],
       ['a From that is none', `${MESSAGE}From: <oops\r\n\r\n`, /NOK/],
       ['no message', 'sip||\r\nhello', /NOK\|/],
-      ['proxy', 'proxy|t||||serial|||sip:x\r\nMESSAGE sip:a@b SIP/2.0\r\n\r\n', /proxy is not supported/],
+      ['proxy', 'proxy|t||||serial|||sip:x\r\nMESSAGE sip:a@b SIP/2.0\r\n\r\n', /unknown transaction/],
       ['a frame over 12,228 octets', `${TEXT}${'x'.repeat(13_000)}`, /frame of 13\d+ octets: beyond 12228/],
     ];
     for (const [what, command, reason] of refused) {

@@ -25,6 +25,13 @@ export interface InitiatorOptions {
   readonly retention?: number | undefined;
   /** Send `Privacy: id` (RFC 3325) with the account's pushes: who sent them is not shown beyond the trust domain. Default false. */
   readonly privacy: boolean;
+  /**
+   * URIs that are the account's, each with what is below it: a push that names one as X-Wap-Initiator-URI reaches the
+   * client as `authenticated`. Default none.
+   */
+  readonly initiatorUris?: readonly string[] | undefined;
+  /** Tell clients that what the account pushes is `trusted`. Default false. */
+  readonly trusted?: boolean | undefined;
 }
 
 /** An account as it is given: only the name is needed. */
@@ -97,6 +104,8 @@ export const initiatorSchema: z.ZodType<InitiatorOptions> = z
     notify: notify.optional(),
     retention: count.optional(),
     privacy: z.boolean().default(false),
+    initiatorUris: z.array(z.string().min(1).max(2048)).max(1000).optional(),
+    trusted: z.boolean().optional(),
   })
   // Else whoever has the account's password could have the gateway's own sent wherever he likes.
   .refine(({ notify: shown, allow: rules }) => shown === undefined || rules?.notifyTargets !== undefined, {

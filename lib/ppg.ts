@@ -217,6 +217,7 @@ export function createPpg(given: PpgOptions): Ppg {
         identity,
         domain,
         hidesIdentity: tenancy.hidesIdentity,
+        vouches: tenancy.vouches,
         options: { notFoundIsFinal: sip.notFoundIsFinal },
       }),
     ],

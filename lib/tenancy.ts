@@ -15,6 +15,7 @@ import { type AuthenticateHook, Authenticator } from './security/authenticator.t
 import { type BlockEntry, BlockList } from './security/block-list.ts';
 import { type AllowDelivery, type Consent, ConsentKeeper } from './security/consent.ts';
 import { type OpenCounts, OpenLedger } from './security/ledger.ts';
+import { compileVouching } from './security/vouching.ts';
 import type { Store } from './store/store.ts';
 
 export interface TenancyOptions {
@@ -43,6 +44,8 @@ export interface Tenancy {
   retentions(): ReadonlyMap<string, number>;
   /** Whether pushes of the initiator go with `Privacy: id`. */
   hidesIdentity(initiator: string): boolean;
+  /** What the gateway vouches for of a push. */
+  vouches(push: Push): string | undefined;
   /** See EngineOptions.admit. */
   admit(submission: Submission): (() => void) | Promise<() => void>;
   /** See EngineOptions.resolve. */
@@ -83,11 +86,13 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   const identities = new NotifyIdentities(initiators);
   let hidden = hiddenOf(initiators);
   let retentions = retentionsOf(initiators);
+  let vouching = compileVouching(initiators);
   return {
     auth,
     identities,
     retentions: () => retentions,
     hidesIdentity: (initiator) => hidden.has(initiator),
+    vouches: (push) => vouching(push),
     admit: (submission) => admission.admit(submission),
     mayAsk(initiator, address, application = '') {
       // Who wants no pushes of an initiator wants no questions either.
@@ -111,12 +116,14 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       events.emit('operator', { at: clock.now(), action: 'block', entries: block.length });
     },
     setInitiators(accounts) {
+      const vouchingThen = compileVouching(accounts);
       const changes = [admission.prepare(accounts), identities.prepare(accounts)];
       // The last that can refuse them; from here on everything changes.
       auth.setAccounts(accounts);
       for (const change of changes) change();
       hidden = hiddenOf(accounts);
       retentions = retentionsOf(accounts);
+      vouching = vouchingThen;
       events.emit('operator', { at: clock.now(), action: 'initiators', accounts: accounts.length });
       const before = quotas;
       quotas = hasQuotas(accounts);

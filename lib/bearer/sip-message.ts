@@ -21,6 +21,8 @@ export interface SipMessageBearerOptions {
   readonly domain: string;
   /** Whether pushes of an initiator ask the core to hide who sends them (RFC 3325 section 9.3). Default: no. */
   readonly hidesIdentity?: (initiator: string) => boolean;
+  /** The gateway's word on a push: its X-Wap-Push-Info (WAP-235). Default: none. */
+  readonly vouches?: (push: Push) => string | undefined;
   readonly options?: {
     /** 404 says that the user does not exist, not that he is offline; default false. */
     readonly notFoundIsFinal?: boolean;
@@ -91,6 +93,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
     const { headers, body, binary, application, identity: pushIdentity } = prepare(push);
     if (headers === undefined)
       return failed(PAP.TRANSFORMATION_FAILURE, 'a header of the push cannot stand in a SIP message');
+    const word = bearer.vouches?.(push);
     const routed = route(attempt, application);
     if (NOT_IN_URI.test(routed.uri) || NOT_IN_URI.test(address.aor))
       return failed(PAP.ADDRESS_ERROR, 'the address cannot stand in a SIP message');
@@ -112,6 +115,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
           { name: 'Date', value: date(now) },
           { name: 'Expires', value: String(Math.min(Math.max(lifetime, 1), LONGEST_EXPIRES)) },
           pushIdentity,
+          ...(word === undefined ? [] : [{ name: 'X-Wap-Push-Info', value: word }]),
           ...headers,
         ],
         body,

@@ -20,7 +20,7 @@ export interface SubmissionOptions extends AddressOptions {
 export const MAX_NOTIFY_URL = 2048;
 
 /** What the flags of WAP-235 say is for the gateway to say, never for whoever submits. */
-const GATEWAYS_OWN = new Set(['x-wap-push-info', 'push-flag']);
+const GATEWAYS_OWN = new Set(['x-wap-push-info', 'x-wap-push-flag', 'push-flag']);
 
 const KNOWN_NETWORKS = new Set(['any', 'ims']);
 const KNOWN_BEARERS = new Set(['any', 'sip']);

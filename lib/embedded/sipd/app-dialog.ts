@@ -1,5 +1,6 @@
+import type { TimerHandle } from '../../base/clock.ts';
 import { bracketed } from '../../codec/sip/host.ts';
-import type { SipMessage, SipRequest } from '../../codec/sip/message.ts';
+import type { SipHeaders, SipMessage, SipRequest } from '../../codec/sip/message.ts';
 import { parseUri } from '../../codec/sip/uri.ts';
 import { writeSip } from '../../codec/sip/write.ts';
 import type { DialogState, MessageParts } from '../../stack/dialog-state.ts';
@@ -11,6 +12,11 @@ import type { Client } from './client.ts';
 import type { SipdContext } from './context.ts';
 import { type HopResult, hopOf } from './hop.ts';
 import { unsolicitedMeta } from './meta.ts';
+
+/** Seconds: a subscription whose Expires nobody tells. */
+const LONGEST_SUBSCRIPTION = 86_400;
+/** Milliseconds: as long as a transaction may last. */
+const GRACE = 64_000;
 
 export interface AppDialogParts {
   /** What applications call it. */
@@ -56,6 +62,7 @@ export class AppDialog {
   /** The INVITE whose 2xx the application is to acknowledge, or has. */
   #answered: { readonly number: number; ack?: SipRequest } | undefined;
   #session: SessionExpires | undefined;
+  #expiry: TimerHandle;
   /** Our last session description: what a refresh offers. */
   #offer: MessageParts = {};
 
@@ -91,9 +98,22 @@ export class AppDialog {
     return hopOf(routing.next, '', this.#context.stack.listening);
   }
 
+  /**
+   * A subscription has been granted for so many seconds. A while behind their end it is forgotten, so that its last
+   * NOTIFY still finds it; drachtio-server keeps it until its application goes.
+   */
+  expireAfter(headers: SipHeaders): void {
+    const { clock, dialogs } = this.#context;
+    const text = headers.get('Expires')?.trim() ?? '';
+    const seconds = /^\d{1,6}$/.test(text) ? Number(text) : LONGEST_SUBSCRIPTION;
+    clock.clearTimeout(this.#expiry);
+    this.#expiry = clock.setTimeout(() => dialogs.remove(this), seconds * 1000 + GRACE);
+  }
+
   /** Stops all timers. */
   stop(): void {
     this.#timer.stop();
+    this.#context.clock.clearTimeout(this.#expiry);
     for (const repeater of this.#unacknowledged.values()) repeater.stop();
     this.#unacknowledged.clear();
     this.#reliable?.repeater.stop();

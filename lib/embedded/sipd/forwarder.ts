@@ -88,9 +88,13 @@ export class Forwarder {
   }
 
   #isLocal(uri: string): boolean {
-    const parsed = parseUri(uri);
-    if (parsed.scheme === 'tel') return false;
-    return isOwnAddress({ host: parsed.host, port: parsed.port ?? DEFAULT_PORT }, this.#context.stack.listening);
+    try {
+      const parsed = parseUri(uri);
+      if (parsed.scheme === 'tel') return false;
+      return isOwnAddress({ host: parsed.host, port: parsed.port ?? DEFAULT_PORT }, this.#context.stack.listening);
+    } catch {
+      return false; // a URI of another scheme names no address
+    }
   }
 
   #remember(callId: string): void {

@@ -121,6 +121,7 @@ function other(
       if (status >= 200) transaction.close();
       if (status >= 200 && status < 300) {
         dialog.state.refreshTarget(method, headers);
+        if (method === 'SUBSCRIBE' && dialog.kind === 'subscribe') dialog.expireAfter(headers);
         if (method === 'UPDATE') dialog.agree(sessionExpires(headers), 'uac');
       }
       // A challenge is answered within the dialog.

@@ -107,9 +107,11 @@ export class Inbound {
     }
     if (IN_DIALOG.has(method)) return 481;
     if (!ROUTED.has(method)) return 501;
-    if (method !== 'INVITE') return undefined;
-    if (hasToTag(request)) return 481;
-    if (!headers.has('Contact') || tagOf(headers.get('From') ?? '') === undefined) return 400;
+    if (!WITH_CONTACT.has(method)) return undefined;
+    if (method === 'INVITE') {
+      if (hasToTag(request)) return 481;
+      if (!headers.has('Contact') || tagOf(headers.get('From') ?? '') === undefined) return 400;
+    }
     return this.#context.dialogs.size >= this.#context.limits.maxDialogs ? 503 : undefined;
   }
 
@@ -324,6 +326,8 @@ export class Inbound {
     }
     dialog.state.refreshTarget(method, transaction.request.headers);
     if (first) dialogs.confirm(dialog);
+    if (method === 'SUBSCRIBE' && dialog.kind === 'subscribe')
+      dialog.expireAfter(headers.has('Expires') ? headers : transaction.request.headers);
     if (method !== 'INVITE' && method !== 'UPDATE') return;
     dialog.agree(sessionExpires(headers), 'uas');
     if (method !== 'INVITE') return;
@@ -352,7 +356,12 @@ function onLateCancel(cancel: ServerTransaction, dialog: AppDialog): void {
   if (dialog.unacknowledged) dialog.endByServer('request canceled', 'call-canceled');
 }
 
-const hasToTag = ({ headers }: SipRequest): boolean => tagOf(headers.get('To') ?? '') !== undefined;
+const TAG = /;[ \t]*tag/i;
+
+function hasToTag({ headers }: SipRequest): boolean {
+  const to = headers.get('To') ?? '';
+  return TAG.test(to) && tagOf(to) !== undefined;
+}
 
 function toTagOf({ toTag, transaction }: Held): { toTag?: string } {
   const tag = toTag ?? transaction.toTag;

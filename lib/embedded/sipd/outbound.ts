@@ -201,7 +201,10 @@ class DialogMaker {
     for (const other of this.#early.values()) if (other !== dialog) dialogs.remove(other);
     this.#early.clear();
     this.#early.set(dialog.state.remoteTag, dialog);
-    if (!invites) return true;
+    if (!invites) {
+      dialog.expireAfter(response.headers);
+      return true;
+    }
     dialog.takeSuccess(this.#number);
     dialog.remember(this.#request);
     dialog.agree(sessionExpires(response.headers), 'uac');

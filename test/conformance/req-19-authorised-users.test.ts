@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { createPpg } from '../../lib/ppg.ts';
+import { loopbackStack, messageRequest, send, statusOf } from '../support/sip-loopback.ts';
+import { DOMAIN, Scene, until } from './scene.ts';
+
+describe('REQ19: only users who are registered and want it', () => {
+  let scene: Scene;
+  before(async () => {
+    scene = await Scene.of({
+      initiators: [{ name: 'shop' }, { name: 'bank' }],
+      config: { block: [{ user: `optout@${DOMAIN}` }, { user: `choosy@${DOMAIN}`, initiator: 'shop' }] },
+    });
+  });
+  after(() => scene.close());
+
+  it('who is not registered gets nothing until he is, and nothing again after he has left', async () => {
+    const to = [`sip:walker@${DOMAIN}`];
+    await scene.code('shop', { pushId: 'w1', to, attributes: scene.notify });
+    await until(() => scene.node.ppg.inFlight === 0);
+    assert.deepEqual(scene.notified('w1'), []);
+    const phone = await scene.phone('walker');
+    await until(() => scene.notified('w1')[0]);
+    assert.equal(phone.pushes.length, 1);
+    await phone.deregister();
+    await scene.code('shop', { pushId: 'w2', to, attributes: scene.notify });
+    await until(() => scene.node.ppg.inFlight === 0);
+    assert.equal(phone.pushes.length, 1);
+    const status = await scene.pap('shop', '<statusquery-message push-id="w2"/>');
+    assert.ok(status.message === 'statusquery-response' && status.results[0]?.state === 'pending');
+  });
+
+  it('who opted out gets nothing, and the initiator hears 2001', async () => {
+    const phone = await scene.phone('optout');
+    for (const user of ['shop', 'bank']) {
+      assert.equal(await scene.code(user, { pushId: `o ${user}`, to: [`sip:optout@${DOMAIN}`] }), 2001);
+    }
+    const choosy = await scene.phone('choosy');
+    const to = [`sip:choosy@${DOMAIN}`];
+    assert.equal(await scene.code('shop', { pushId: 'c1', to }), 2001);
+    assert.equal(await scene.code('bank', { pushId: 'c2', to, attributes: scene.notify }), 1001);
+    await until(() => scene.notified('c2')[0]);
+    assert.deepEqual([phone.pushes.length, choosy.pushes.length], [0, 1]);
+  });
+
+  it('an opt-out counts for what waits already', async () => {
+    const to = [`sip:later@${DOMAIN}`];
+    await scene.code('shop', { pushId: 'l', to, attributes: scene.notify });
+    await until(() => scene.node.ppg.inFlight === 0);
+    scene.node.ppg.setBlocked([{ user: `later@${DOMAIN}` }]);
+    const phone = await scene.phone('later');
+    const { state, code } = await until(() => scene.notified('l')[0]);
+    assert.deepEqual([state, code, phone.pushes.length], ['undeliverable', 2001, 0]);
+  });
+
+  for (const [who, trustedPeers, status, known] of [
+    ['the core', ['127.0.0.1'], 200, 1],
+    ['somebody who is not the core, whatever identity he asserts,', ['192.0.2.1'], 404, 0],
+  ] as const) {
+    it(`a registration told of by ${who} counts ${known === 1 ? '' : 'not '}`.trim(), async () => {
+      const ppg = createPpg({
+        domain: DOMAIN,
+        store: 'memory',
+        sip: { leg: 'direct', direct: { listen: [{ protocol: 'udp', host: '127.0.0.1', port: 0 }] }, trustedPeers },
+      });
+      const peer = await loopbackStack();
+      await ppg.start();
+      try {
+        const port = ppg.directListening[0]?.port ?? 0;
+        const request = messageRequest({
+          CSeq: '1 REGISTER',
+          From: `<sip:scscf.${DOMAIN}>;tag=1`,
+          To: `<sip:alice@${DOMAIN}>`,
+          Contact: `<sip:scscf.${DOMAIN}>`,
+          Expires: '600',
+          'P-Asserted-Identity': `<sip:scscf.${DOMAIN}>`,
+        });
+        const register = { ...request, method: 'REGISTER', uri: `sip:127.0.0.1:${port}` };
+        const answer = await send(peer.stack, register, { protocol: 'udp', host: '127.0.0.1', port }).next();
+        assert.equal(statusOf(answer), status);
+      } finally {
+        await peer.stack.stop();
+        await ppg.stop();
+      }
+    });
+  }
+});

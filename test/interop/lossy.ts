@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { StackControls } from '../../lib/stack/controls.ts';
 import { createSipStack } from '../../lib/stack/stack.ts';
 import type { SipStack } from '../../lib/stack/types.ts';
 import { UserAgent } from '../../lib/stack/user-agent.ts';
@@ -16,6 +17,7 @@ const PACE = 5;
 const LOOK = 5;
 /** Milliseconds of the stack's time after which nothing may be left: timers F and H, and D, J, L and M after them. */
 const ALL_TIMERS = 2 * 64 * 500 + 6000;
+const ACK = Buffer.from('ACK ');
 /** Seconds after which a sipp that nobody ended ends itself. */
 const LIFETIME = '45';
 
@@ -23,9 +25,10 @@ const LIFETIME = '45';
 export class LossyPair {
   /** Goes PACE times as fast as the system's, and as fast as a test wants once all has been said. */
   readonly clock: FakeClock = new FakeClock();
-  readonly stack: SipStack;
+  readonly stack: SipStack & StackControls;
   readonly agent: UserAgent;
   readonly #directory: string;
+  readonly #acknowledged = new Set<string | undefined>();
   #relay: LossyRelay | undefined;
   #sipp: Program | undefined;
   #pace: NodeJS.Timeout | undefined;
@@ -35,6 +38,9 @@ export class LossyPair {
     const { clock } = this;
     this.#directory = directory;
     this.stack = createSipStack({ clock, listen: [{ protocol: 'udp', host: HOST, port: 0 }] });
+    this.stack.onTrace(({ direction, octets, callId }) => {
+      if (direction === 'in' && octets.subarray(0, ACK.length).equals(ACK)) this.#acknowledged.add(callId);
+    });
     this.agent = new UserAgent({ stack: this.stack, clock, contact: () => `sip:ours@${this.#ours}` });
   }
 
@@ -79,6 +85,11 @@ export class LossyPair {
   /** Port that leads to sipp. */
   get toSipp(): number {
     return this.#relay?.toB ?? 0;
+  }
+
+  /** Calls of sipp's whose ACK has come. */
+  get acknowledged(): number {
+    return this.#acknowledged.size;
   }
 
   get dropped(): number {

@@ -174,12 +174,13 @@ export interface CallNetOptions {
   readonly timers?: Partial<TimerValues>;
 }
 
-/** sipd, two phones, and applications of the real drachtio-srf. */
+/** sipd, three phones, and applications of the real drachtio-srf. */
 export class CallNet {
   readonly stack: SipStack;
   readonly sipd: Sipd;
   readonly alice: Phone;
   readonly bob: Phone;
+  readonly carol: Phone;
   readonly apps: App[] = [];
 
   constructor({ clock = systemClock, timers = {} }: CallNetOptions = {}) {
@@ -192,6 +193,7 @@ export class CallNet {
     this.sipd = createSipd({ clock, stack: this.stack, secret: 'cymru', port: 0, timers });
     this.alice = new Phone('alice', clock, timers);
     this.bob = new Phone('bob', clock, timers);
+    this.carol = new Phone('carol', clock, timers);
   }
 
   async start(): Promise<this> {
@@ -199,6 +201,7 @@ export class CallNet {
     await this.sipd.start();
     await this.alice.start();
     await this.bob.start();
+    await this.carol.start();
     return this;
   }
 
@@ -224,7 +227,7 @@ export class CallNet {
   async stop(): Promise<void> {
     for (const app of this.apps) disconnect(app);
     await this.sipd.stop();
-    await Promise.all([this.alice.stop(), this.bob.stop()]);
+    await Promise.all([this.alice, this.bob, this.carol].map((phone) => phone.stop()));
     await this.stack.stop();
   }
 }

@@ -12,6 +12,14 @@ export class Dialogs {
   readonly #byId = new Map<string, AppDialog>();
   /** Of confirmed dialogs, by Call-ID; the youngest when a call goes through here twice. */
   readonly #byCallId = new Map<string, AppDialog>();
+  /** Keys of dialogs whose applications are gone, the oldest first. */
+  readonly #lost = new Set<string>();
+  readonly #limit: number;
+
+  /** `limit`: how many lost dialogs are remembered. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   get size(): number {
     return this.#byKey.size;
@@ -59,10 +67,24 @@ export class Dialogs {
 
   /** An application is gone, and its dialogs with it: nobody is told, as by drachtio-server. */
   forget(client: Client): void {
-    for (const dialog of [...this.#byKey.values()]) if (dialog.client === client) this.remove(dialog);
+    for (const dialog of [...this.#byKey.values()]) {
+      if (dialog.client !== client) continue;
+      this.remove(dialog);
+      this.#lost.add(dialog.state.key);
+      const oldest = this.#lost.values().next().value;
+      if (this.#lost.size > this.#limit && oldest !== undefined) this.#lost.delete(oldest);
+    }
+  }
+
+  /** True for a request within a dialog whose application is gone: 481, whoever else takes its method. */
+  isLost(request: SipRequest): boolean {
+    if (this.#lost.size === 0) return false;
+    const key = keyOfInbound(request);
+    return request.method === 'BYE' ? this.#lost.delete(key) : this.#lost.has(key);
   }
 
   clear(): void {
     for (const dialog of [...this.#byKey.values()]) this.remove(dialog);
+    this.#lost.clear();
   }
 }

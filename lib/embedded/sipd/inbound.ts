@@ -105,7 +105,7 @@ export class Inbound {
       this.#context.log.warn({ from: `${flow.host}:${flow.port}`, method, reason }, 'answered 400');
       return 400;
     }
-    if (IN_DIALOG.has(method)) return 481;
+    if (IN_DIALOG.has(method) || (hasToTag(request) && this.#context.dialogs.isLost(request))) return 481;
     if (!ROUTED.has(method)) return 501;
     if (!WITH_CONTACT.has(method)) return undefined;
     if (method === 'INVITE') {

@@ -92,7 +92,7 @@ class ProtocolServer implements Sipd {
       timers: { ...DEFAULT_TIMERS, ...options.timers },
       stack,
       routes: this.#routes,
-      dialogs: new Dialogs(),
+      dialogs: new Dialogs(this.#limits.maxDialogs),
       records: new CallRecords(this.#routes, clock),
     };
     this.#outbound = new Outbound(this.#context);

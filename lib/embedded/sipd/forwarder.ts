@@ -41,7 +41,12 @@ export class Forwarder {
     message: AppMessage,
   ): string | undefined {
     const { request } = transaction;
-    const { limits, clock } = this.#context;
+    const { limits, clock, log } = this.#context;
+    if (command.finalTimeout !== '')
+      log.warn(
+        { finalTimeout: command.finalTimeout },
+        'drachtio-server takes no notice of finalTimeout: neither does sipd',
+      );
     if (command.destinations.length > limits.maxBranches)
       return `too many destinations: ${command.destinations.length}`;
     const forwards = maxForwards(request.headers);
@@ -58,7 +63,6 @@ export class Forwarder {
       targets: command.destinations.map((uri) => this.#target(request, headers, uri, command.remainInDialog)),
       parallel: command.simultaneous,
       provisionalTimeout: milliseconds(command.provisionalTimeout),
-      finalTimeout: milliseconds(command.finalTimeout),
       redirected: (uri) =>
         command.followRedirects ? this.#target(request, headers, uri, command.remainInDialog) : undefined,
       onFinal: (raw, flow) => {

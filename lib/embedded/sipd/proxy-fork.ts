@@ -21,8 +21,6 @@ export interface ProxyForkOptions {
   readonly parallel: boolean;
   /** Milliseconds until a target that has said nothing is given up. */
   readonly provisionalTimeout?: number | undefined;
-  /** Milliseconds until one without a final response is. Default, for INVITE: timer C. */
-  readonly finalTimeout?: number | undefined;
   /** The target that a Contact of a 3xx makes, or undefined when redirections go back to the caller. */
   redirected?(uri: string): Target | undefined;
   /** Each final response, octets as received. */
@@ -31,8 +29,8 @@ export interface ProxyForkOptions {
   onDone(): void;
 }
 
-/** Timer C (RFC 3261 section 16.6 step 11): more than three minutes. */
-const TIMER_C = 181_000;
+/** Timer C (RFC 3261 section 16.6 step 11), more than three minutes: drachtio-server's. */
+const TIMER_C = 185_000;
 
 /** One copy on its way. */
 interface Branch {
@@ -99,7 +97,7 @@ export class ProxyFork {
 
   #setTimers(branch: Branch): void {
     const { clock } = this.#context;
-    const { provisionalTimeout, finalTimeout = this.#invites ? TIMER_C : undefined } = this.#options;
+    const { provisionalTimeout } = this.#options;
     const giveUp = (): void => {
       this.#cancelBranch(branch);
       this.#onFailure(branch, 408);
@@ -110,7 +108,7 @@ export class ProxyFork {
           if (!branch.progressed) giveUp();
         }, provisionalTimeout),
       );
-    if (finalTimeout !== undefined) branch.timers.push(clock.setTimeout(giveUp, finalTimeout));
+    if (this.#invites) branch.timers.push(clock.setTimeout(giveUp, TIMER_C));
   }
 
   #close(branch: Branch): void {

@@ -199,7 +199,7 @@ export function createPpg(given: PpgOptions): Ppg {
     clock,
     log,
   });
-  const post = createNotificationPost({ ...options.notify, log, identity, identities: tenancy.identities });
+  const post = createNotificationPost({ ...options.notify, log, clock, identity, identities: tenancy.identities });
   const engine = new Engine({
     admit: tenancy.admit,
     allowDelivery: tenancy.allowDelivery,

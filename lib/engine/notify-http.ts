@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { messageOf, PpgError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { readPap } from '../codec/pap/read.ts';
@@ -13,6 +14,8 @@ export interface NotificationPostOptions {
   readonly allowPrivate: boolean;
   /** Milliseconds for connection, headers and body each. */
   readonly timeout: number;
+  /** Default that of the system. */
+  readonly clock?: Clock;
   /** Connections to one origin. */
   readonly perTarget: number;
   readonly log: Logger;
@@ -38,7 +41,7 @@ export interface NotificationPost {
  */
 export function createNotificationPost(options: NotificationPostOptions): NotificationPost {
   const guard = new UrlGuard({ allowPrivate: options.allowPrivate });
-  const { timeout, perTarget } = options;
+  const { timeout, perTarget, clock = systemClock } = options;
   const agentWith = (tls: NotifyIdentity['tls'] = {}): Agent =>
     new Agent({
       connections: perTarget,
@@ -72,7 +75,7 @@ export function createNotificationPost(options: NotificationPostOptions): Notifi
           headers: authorization === undefined ? HEADERS : { ...HEADERS, authorization },
           body: documentOf(notification, options.identity),
         });
-        return await judge(answer);
+        return await judgeInTime(answer, timeout, clock);
       } catch (error) {
         return { ok: false, hopeless: isForbidden(error), cause: messageOf(error) };
       }
@@ -127,6 +130,19 @@ const documentOf = (notification: Notification, identity: string): string =>
     address: notification.address.text,
     ...(notification.qos !== undefined && { qos: { ...notification.qos, deliveryMethod: notification.deliveredBy } }),
   });
+
+/** undici's own limit counts from one octet to the next: an answer that trickles would keep its place for days. */
+async function judgeInTime(answer: Dispatcher.ResponseData, timeout: number, clock: Clock): Promise<PostResult> {
+  const late = (): void => {
+    answer.body.destroy(new Error(`the answer was not complete within ${timeout} ms`));
+  };
+  const timer = clock.setTimeout(late, timeout);
+  try {
+    return await judge(answer);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}
 
 /**
  * A 2xx is taken for "received": real PIs answer 202 with less than the DTD asks, or 200 with HTML. Only a PAP answer

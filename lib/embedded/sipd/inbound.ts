@@ -1,22 +1,17 @@
-import { randomInt, randomUUID } from 'node:crypto';
-import type { TimerHandle } from '../../base/clock.ts';
+import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../base/errors.ts';
 import { parseCSeq } from '../../codec/sip/cseq.ts';
-import { bracketed } from '../../codec/sip/host.ts';
 import type { SipRequest, SipResponse } from '../../codec/sip/message.ts';
 import { tagOf } from '../../codec/sip/name-addr.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
 import { writeSip } from '../../codec/sip/write.ts';
-import type { HeaderField } from '../../model/push.ts';
-import { DialogState } from '../../stack/dialog-state.ts';
-import { answerTimer, refusedTimer, requires, sessionExpires, supports } from '../../stack/session-timer.ts';
+import { answerTimer, refusedTimer } from '../../stack/session-timer.ts';
 import type { ServerTransaction } from '../../stack/types.ts';
-import { AppDialog, contactUriOf, ownSide } from './app-dialog.ts';
-import { type AppMessage, typed, withoutLocalhost } from './app-message.ts';
-import { stopReasonOf } from './call-records.ts';
+import { type Held, hasToTag, responseOf, sendAnswer, toTagOf, WITH_CONTACT } from './answer.ts';
+import type { AppDialog } from './app-dialog.ts';
+import type { AppMessage } from './app-message.ts';
 import type { Client } from './client.ts';
 import type { SipdContext } from './context.ts';
-import { dialogIdOf } from './dialogs.ts';
 import type { Forwarder } from './forwarder.ts';
 import { isLastNotify } from './in-dialog.ts';
 import { requestCameMeta, requestInDialogMeta, responseSentMeta } from './meta.ts';
@@ -28,24 +23,6 @@ const ROUTED = new Set(['INVITE', 'MESSAGE', 'OPTIONS', 'REGISTER', 'SUBSCRIBE',
 const IN_DIALOG = new Set(['BYE', 'UPDATE', 'PRACK', 'CANCEL']);
 /** drachtio-server drops these without an answer. */
 const DISCARDED = new Set(['REFER', 'ACK']);
-
-/** Headers of a response that are the request's, whatever the application says. */
-const COPIED = new Set(['From', 'To', 'Call-ID', 'CSeq']);
-
-/** Whose 2xx has a Contact of ours when the application gives none. */
-const WITH_CONTACT = new Set(['INVITE', 'SUBSCRIBE']);
-
-/** A request that an application has and has not answered. */
-export interface Held {
-  readonly transaction: ServerTransaction;
-  readonly client: Client;
-  timer: TimerHandle;
-  /** That it came in, or that its answer makes. */
-  dialog: AppDialog | undefined;
-  /** Chosen by the first answer that has one. */
-  toTag: string | undefined;
-  rseq: number;
-}
 
 /** Requests from the network, and the applications' answers. */
 export class Inbound {
@@ -169,19 +146,23 @@ export class Inbound {
 
   /** Keeps a request until its application answers, and answers what it is called. */
   #hold(transaction: ServerTransaction, client: Client, dialog: AppDialog | undefined): string {
-    const { clock, limits, log } = this.#context;
+    const { clock, limits, log, dialogs } = this.#context;
     const id = randomUUID();
     const timer = clock.setTimeout(() => {
-      if (this.#held.delete(id))
-        log.warn({ method: transaction.request.method }, 'an application did not answer a request');
+      log.warn({ method: transaction.request.method }, 'an application did not answer a request');
+      giveUp();
     }, limits.holdFor);
     const held: Held = { transaction, client, timer, dialog, toTag: undefined, rseq: 0 };
     this.#held.set(id, held);
+    // What it has made of it so far is nothing without a final response.
+    const giveUp = (): void => {
+      if (!this.#held.has(id)) return;
+      this.#release(id, held);
+      if (dialog === undefined && held.dialog?.early === true) dialogs.remove(held.dialog);
+    };
     if (transaction.request.method === 'INVITE') {
       transaction.onCancel?.((cancel) => this.#onCancel(id, held, cancel));
-      transaction.onTerminated(() => {
-        if (this.#held.get(id) === held) this.#release(id, held);
-      });
+      transaction.onTerminated(giveUp);
     }
     return id;
   }
@@ -228,12 +209,12 @@ export class Inbound {
     const { status } = message.start;
     let octets: Buffer;
     try {
-      const response = this.#responseOf(held, message);
+      const response = responseOf(this.#context, held, message);
       if (typeof response === 'string') return response;
       octets = writeSip(response);
       if (status >= 200) this.#release(transactionId, held);
       else if (request.method === 'INVITE') this.#context.clock.clearTimeout(held.timer);
-      this.#send(held, response);
+      sendAnswer(this.#context, held, response);
     } catch (error) {
       return messageOf(error);
     }
@@ -242,99 +223,6 @@ export class Inbound {
     const meta = responseSentMeta(commandId, octets.length, local, this.#context.clock.now(), transactionId, dialogId);
     client.send(meta, octets);
     return undefined;
-  }
-
-  /** The response as it leaves; the dialog that it makes is there then. A string is the reason for a NOK. */
-  #responseOf(held: Held, message: AppMessage): SipResponse | string {
-    const { request, flow } = held.transaction;
-    const { status, reason } = message.start.kind === 'response' ? message.start : { status: 500, reason: '' };
-    const { method } = request;
-    held.toTag ??= tagOf(message.fields.find((field) => field.name === 'To')?.value ?? '<sip:nobody>');
-    const own = ownSide(flow, this.#context.stack.listening);
-    const hostPort = `${bracketed(flow.localHost)}:${own.port}`;
-    const fields = withoutLocalhost(message.fields, hostPort).filter((field) => !COPIED.has(field.name));
-    const has = (name: string): boolean => fields.some((field) => field.name === name);
-    const success = status >= 200 && status < 300;
-    const required = fields.some(({ name, value }) => name === 'Require' && /(?:^|,)\s*100rel\s*(?:,|$)/i.test(value));
-    const reliable = method === 'INVITE' && status > 100 && status < 200 && required;
-    if (reliable) {
-      if (!supports(request.headers, '100rel') && !requires(request.headers, '100rel'))
-        return 'Remote endpoint does not support 100rel';
-      held.rseq = held.rseq === 0 ? randomInt(1, 2 ** 16) : held.rseq + 1;
-      fields.push({ name: 'RSeq', value: String(held.rseq) });
-    }
-    if ((reliable || success) && WITH_CONTACT.has(method) && !has('Contact'))
-      fields.push({ name: 'Contact', value: `<${contactUriOf(own)}>` });
-    const timed = success && (method === 'INVITE' || method === 'UPDATE');
-    if (timed && !has('Session-Expires')) fields.push(...timerHeaders(request));
-    const makesDialog = WITH_CONTACT.has(method) && status > 100 && status < 300;
-    if (makesDialog) this.#makeDialog(held, status);
-    return respondTo(request, status, {
-      ...(reason !== '' && { reason }),
-      ...toTagOf(held),
-      headers: typed(fields, message.body),
-      body: message.body,
-      recordRoute: makesDialog,
-    });
-  }
-
-  /** RFC 3261 section 12.1.1: a response with a To tag makes a dialog, early or not; a SUBSCRIBE's only 200 and 202. */
-  #makeDialog(held: Held, status: number): void {
-    const { transaction, client } = held;
-    const { request, flow } = transaction;
-    const { headers, method } = request;
-    if (held.dialog !== undefined || hasToTag(request)) return;
-    if (method === 'SUBSCRIBE' && (status < 200 || !headers.has('Contact'))) return;
-    held.toTag ??= transaction.toTag ?? randomUUID();
-    const state = DialogState.asServer(request, held.toTag);
-    const local = ownSide(flow, this.#context.stack.listening);
-    held.dialog = new AppDialog(this.#context, {
-      id: dialogIdOf(state.callId, state.remoteTag),
-      kind: method === 'INVITE' ? 'invite' : 'subscribe',
-      client,
-      state,
-      local,
-      flow,
-      ...(method === 'INVITE' && { invited: transaction }),
-    });
-    this.#context.dialogs.add(held.dialog);
-  }
-
-  #send(held: Held, response: SipResponse): void {
-    const { transaction, dialog } = held;
-    const { dialogs, records } = this.#context;
-    const { method } = transaction.request;
-    const { status, headers } = response;
-    transaction.respond(response);
-    const first = !hasToTag(transaction.request);
-    if (status >= 300) {
-      if (first && dialog !== undefined) dialogs.remove(dialog);
-      if (first && method === 'INVITE') records.stop('application', response, stopReasonOf(status));
-      return;
-    }
-    if (dialog === undefined) return;
-    const cseq = parseCSeq(headers.get('CSeq') ?? '').number;
-    if (status < 200) {
-      if (headers.has('RSeq'))
-        dialog.repeatUntilPrack(
-          held.rseq,
-          cseq,
-          () => transaction.respond(response),
-          () => transaction.respond(respondTo(transaction.request, 504, toTagOf(held))),
-        );
-      return;
-    }
-    dialog.state.refreshTarget(method, transaction.request.headers);
-    if (first) dialogs.confirm(dialog);
-    if (method === 'SUBSCRIBE' && dialog.kind === 'subscribe')
-      dialog.expireAfter(headers.has('Expires') ? headers : transaction.request.headers);
-    if (method !== 'INVITE' && method !== 'UPDATE') return;
-    dialog.agree(sessionExpires(headers), 'uas');
-    if (method !== 'INVITE') return;
-    dialog.remember(response);
-    dialog.repeatUntilAck(cseq, () => transaction.respond(response));
-    transaction.onLateCancel?.((cancel) => onLateCancel(cancel, dialog));
-    if (first) records.start('application', response, 'uas');
   }
 
   // ---- the end
@@ -348,28 +236,4 @@ export class Inbound {
     for (const held of this.#held.values()) this.#context.clock.clearTimeout(held.timer);
     this.#held.clear();
   }
-}
-
-/** A CANCEL that crossed our 2xx: drachtio-server answers 481, and ends what the peer does not want. */
-function onLateCancel(cancel: ServerTransaction, dialog: AppDialog): void {
-  cancel.respond(respondTo(cancel.request, dialog.unacknowledged ? 481 : 200));
-  if (dialog.unacknowledged) dialog.endByServer('request canceled', 'call-canceled');
-}
-
-const TAG = /;[ \t]*tag/i;
-
-function hasToTag({ headers }: SipRequest): boolean {
-  const to = headers.get('To') ?? '';
-  return TAG.test(to) && tagOf(to) !== undefined;
-}
-
-function toTagOf({ toTag, transaction }: Held): { toTag?: string } {
-  const tag = toTag ?? transaction.toTag;
-  return tag === undefined ? {} : { toTag: tag };
-}
-
-/** What a 2xx answers to a session timer that the request asks for (RFC 4028 section 9). */
-function timerHeaders({ headers }: SipRequest): readonly HeaderField[] {
-  const timer = answerTimer(headers);
-  return timer === undefined || timer === 'too-small' ? [] : timer.headers;
 }

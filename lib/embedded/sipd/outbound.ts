@@ -190,11 +190,16 @@ class DialogMaker {
     if (dialog === undefined) return true;
     const invites = this.#request.method === 'INVITE';
     if (this.#made !== undefined) {
-      if (dialog !== this.#made) this.#refuseFork(dialog);
+      if (dialog !== this.#made) this.#refuse(dialog);
       else if (invites) dialog.takeSuccess(this.#number);
       return false;
     }
     this.#made = dialog;
+    if (invites && !response.headers.has('Contact')) {
+      // drachtio-server makes no dialog of it that anything could be sent in, and lets the call go.
+      this.#refuse(dialog);
+      return true;
+    }
     dialog.state.confirm(response);
     dialog.endWhenAcknowledged = cancelled;
     dialogs.confirm(dialog);
@@ -211,8 +216,11 @@ class DialogMaker {
     return true;
   }
 
-  /** drachtio has one name for all branches of a fork: a second that answers is acknowledged and ended. */
-  #refuseFork(dialog: AppDialog): void {
+  /**
+   * Acknowledges and ends an answer that the application cannot have: drachtio has one name for all branches of a fork,
+   * so that a second one has none.
+   */
+  #refuse(dialog: AppDialog): void {
     const { stack, dialogs } = this.#context;
     const fresh = dialog.takeSuccess(this.#number);
     if (fresh) dialog.acknowledge({});

@@ -178,7 +178,9 @@ class ProtocolServer implements Sipd {
       client.send(okMeta(command.id, ...reply.tokens));
       return;
     }
-    this.#log.warn({ peer: client.peer, reason: reply.reason }, 'sipd refuses what an application asks');
+    // drachtio-srf acknowledges every refusal and does not listen to the answer
+    const level = reply.reason === NO_ACK ? 'debug' : 'warn';
+    this.#log[level]({ peer: client.peer, reason: reply.reason }, 'sipd refuses what an application asks');
     if (reply.kind === 'NOK') client.send(nokMeta(command.id, reply.reason));
     else {
       client.send(noMeta(command.id, reply.reason));

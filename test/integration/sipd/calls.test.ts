@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
 import type { ServerTransaction } from '../../../lib/stack/types.ts';
 import {
@@ -195,6 +196,45 @@ describe('calls of drachtio-srf on sipd', () => {
     });
   });
 
+  it('whose CANCEL crosses the answer are 481 to it, and ended by the server', async () => {
+    const dialogs = await answering();
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    const at = `127.0.0.1:${socket.address().port}`;
+    const seen: string[] = [];
+    const send = (method: string): void => {
+      const lines = [
+        `${method} sip:service@127.0.0.1:${net.port} SIP/2.0`,
+        `Via: SIP/2.0/UDP ${at};branch=z9hG4bKcrossing`,
+        'From: <sip:raw@example.com>;tag=raw',
+        'To: <sip:service@example.com>',
+        'Call-ID: crossing',
+        `CSeq: 1 ${method}`,
+        `Contact: <sip:raw@${at}>`,
+        'Content-Length: 0',
+      ];
+      socket.send(`${lines.join('\r\n')}\r\n\r\n`, net.port, '127.0.0.1');
+    };
+    socket.on('message', (octets) => {
+      const text = octets.toString();
+      const name = `${text.slice(0, 11)}/${/CSeq: \d+ (\w+)/.exec(text)?.[1]}`;
+      if (!seen.includes(name)) seen.push(name);
+      if (name === 'SIP/2.0 200/INVITE') send('CANCEL');
+    });
+    try {
+      send('INVITE');
+      await until(() => dialogs.length === 1);
+      const reason = new Promise((resolve) =>
+        dialogs[0]?.on('destroy', ((_req: AppRequest, why: string) => resolve(why)) as () => void),
+      );
+      assert.equal(await reason, 'request canceled');
+      await until(() => seen.length === 4);
+      assert.deepEqual(seen, ['SIP/2.0 100/INVITE', 'SIP/2.0 200/INVITE', 'SIP/2.0 481/CANCEL', 'BYE sip:raw/BYE']);
+    } finally {
+      socket.close();
+    }
+  });
+
   describe('made by the application', () => {
     it('are answered, changed and ended', async () => {
       const app = await net.app();
@@ -235,6 +275,39 @@ describe('calls of drachtio-srf on sipd', () => {
       }) as () => undefined;
       await assert.rejects(app.createUAC(net.bob.uri, { localSdp: SDP }, cancel), { status: 487 });
       assert.equal(net.bob.agent.dialogs, 0);
+    });
+
+    /** Bob's stack answers INVITEs with a Contact of its choice, and notes what else comes. */
+    function answerBare(contact: string | undefined): string[] {
+      const seen: string[] = [];
+      net.bob.stack.onRequest((transaction) => {
+        const { request } = transaction;
+        if (request.method === 'INVITE') {
+          const headers = contact === undefined ? [] : [{ name: 'Contact', value: contact }];
+          transaction.respond(respondTo(request, 200, { headers, toTag: 'b' }));
+          return;
+        }
+        seen.push(`${request.method} ${request.uri}`);
+        if (request.method !== 'ACK') transaction.respond(respondTo(request, 200));
+      });
+      return seen;
+    }
+
+    it('by a peer whose Contact is not where it sends from go where it sends from', async () => {
+      const app = await net.app();
+      const seen = answerBare('<sip:bob@192.0.2.7:5999>');
+      const dialog = await app.createUAC(net.bob.uri, { localSdp: SDP });
+      await dialog.destroy();
+      assert.deepEqual(seen, ['ACK sip:bob@192.0.2.7:5999', 'BYE sip:bob@192.0.2.7:5999']);
+    });
+
+    it('that are answered without a Contact are no dialogs, and the server ends them', async () => {
+      const app = await net.app();
+      const seen = answerBare(undefined);
+      await assert.rejects(app.createUAC(net.bob.uri, { localSdp: SDP }), { status: 500 });
+      await until(() => seen.length === 2);
+      assert.deepEqual(seen, [`ACK ${net.bob.uri}`, `BYE ${net.bob.uri}`]);
+      assert.equal(net.sipd.dialogs, 0);
     });
 
     it('that were answered while they were cancelled are ended by the server, and the application hears it', async () => {

@@ -20,6 +20,17 @@ describe('sipd routes', () => {
     assert.equal(routes.pick('options'), undefined);
   });
 
+  it('pass over who cannot be used now', () => {
+    const routes = new Routes<string>();
+    for (const client of ['a', 'b', 'c']) routes.add('message', client);
+    const picked = Array.from({ length: 4 }, () => routes.pick('message', (one) => one !== 'b'));
+    assert.deepEqual(picked, ['a', 'c', 'a', 'c']);
+    assert.equal(
+      routes.pick('message', () => false),
+      undefined,
+    );
+  });
+
   it('end with their client', () => {
     const routes = new Routes<string>();
     routes.add('message', 'a');

@@ -55,9 +55,16 @@ export const ROWS: readonly Row[] = [
   {
     name: 'accept',
     title: 'gateway, accept only: durable, deliver later',
-    round: acceptOnly,
+    round: acceptOnly('accept', false),
     against: 'responder',
     cpu: { against: 'responder' },
+  },
+  {
+    name: 'accept-tenants',
+    title: 'the same, 200 accounts with every rule, 100,000 opt-outs',
+    round: acceptOnly('accept-tenants', true),
+    against: 'accept',
+    cpu: { against: 'accept' },
   },
   { name: 'latency', title: `PAP POST to MESSAGE, ${CALM.rate}/s`, round: latency, slow: true },
   { name: 'registration', title: 'registration to MESSAGE of a waiting push', round: registrationRound, slow: true },
@@ -87,9 +94,11 @@ async function responder(stage: Stage, effort: Effort): Promise<Figures> {
   return throughput({ load: await stage.load(), measured: await stage.responder(), path: '/' }, effort);
 }
 
-async function acceptOnly(stage: Stage, effort: Effort): Promise<Figures> {
-  const [load, measured] = [await stage.load(), await stage.gateway('accept', 'direct')];
-  return throughput({ load, measured, path: '/pap', after: HOUR }, effort);
+function acceptOnly(name: string, tenants: boolean): Row['round'] {
+  return async (stage, effort) => {
+    const [load, measured] = [await stage.load(), await stage.gateway(name, 'direct', tenants)];
+    return throughput({ load, measured, path: '/pap', after: HOUR }, effort);
+  };
 }
 
 async function bareSrf(stage: Stage, { time, connections, most }: Effort): Promise<Figures> {

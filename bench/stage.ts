@@ -73,11 +73,12 @@ export class Stage {
   }
 
   /** A gateway by that name, with a database of its own. */
-  gateway(name: string, leg: 'direct' | 'sipd'): Promise<Part<GatewayCommands>> {
+  gateway(name: string, leg: 'direct' | 'sipd', tenants = false): Promise<Part<GatewayCommands>> {
     return this.#once(`gateway ${name}`, async () => {
       const options: GatewayOptions = {
         file: join(this.#temporary(), `${name}.db`),
         device: await (await this.device()).call('port'),
+        tenants,
         drachtio: leg === 'direct' ? undefined : await this.#drachtio(),
       };
       const { profile } = this.#options;

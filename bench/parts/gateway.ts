@@ -1,5 +1,7 @@
+import type { NodeConfig } from '../../lib/cli/config-schema.ts';
 import { createLog } from '../../lib/cli/log.ts';
 import { startNode } from '../../lib/cli/node.ts';
+import { hashPassword } from '../../lib/security/password.ts';
 import { ACCOUNT, DOMAIN } from './pap-post.ts';
 import { runPart } from './part.ts';
 
@@ -9,6 +11,8 @@ export interface GatewayOptions {
   /** Port of the device, which is the next hop. */
   readonly device: number;
   /** Protocol port and secret of a drachtio server; without it the direct leg sends. */
+  /** With accounts, rules, limits and a block list, as an operator has them. */
+  readonly tenants?: boolean | undefined;
   readonly drachtio?: { readonly port: number; readonly secret: string } | undefined;
 }
 
@@ -26,13 +30,45 @@ const HOST = '127.0.0.1';
 const LOOPBACK: readonly string[] = [HOST, '::1'];
 
 /** A gateway as `drachtio-ppg serve` runs it, between a given next hop and, perhaps, a given drachtio server. */
-runPart(async ({ file, device, drachtio }: GatewayOptions): Promise<GatewayCommands> => {
+const TENANTS = 200;
+const OPTED_OUT = 100_000;
+/** Rules that the pushes of the bench keep, so that every one of them is looked at. */
+const ALLOW = {
+  recipients: {
+    domains: ['ims.example.com'],
+    numbers: ['+1', '+49', '+3584'],
+    patterns: ['sip:meter-*@ims.example.com'],
+  },
+  applications: ['mms.ua', 'wml.ua', 'push.sia'],
+  contentTypes: ['application/*', 'text/vnd.wap.si'],
+  deliveryMethods: ['confirmed', 'unconfirmed'],
+  maxContentBytes: 65_536,
+  maxRecipients: 100,
+  notifyTargets: ['*.example.com', '127.0.0.1'],
+  open: 10_000_000,
+  rate: { perSecond: 1_000_000, burst: 1_000_000 },
+};
+
+async function tenants(): Promise<Pick<NodeConfig, 'initiators' | 'accounts' | 'block'>> {
+  const passwordHash = await hashPassword(ACCOUNT.password);
+  const others = Array.from({ length: TENANTS - 1 }, (_, n) => ({ name: `tenant-${n}`, passwordHash, allow: ALLOW }));
+  const own = {
+    name: ACCOUNT.name,
+    passwordHash,
+    allow: ALLOW,
+    initiatorUris: ['https://pi.example.com/'],
+    trusted: true,
+  };
+  const block = Array.from({ length: OPTED_OUT }, (_, n) => ({ user: `opted-out-${n}@${DOMAIN}` }));
+  return { initiators: [...others, own], accounts: [], block };
+}
+
+runPart(async ({ file, device, drachtio, tenants: many }: GatewayOptions): Promise<GatewayCommands> => {
   const node = await startNode(
     {
       domain: DOMAIN,
       store: `sqlite:${file}`,
-      initiators: [],
-      accounts: [ACCOUNT],
+      ...(many === true ? await tenants() : { initiators: [], accounts: [ACCOUNT] }),
       http: { host: HOST, port: 0 },
       sip: {
         host: HOST,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { substitute } from '../../lib/addressing/enum.ts';
 import { PpgError } from '../../lib/base/errors.ts';
 import { sipHeadersOf } from '../../lib/bearer/push-headers.ts';
 import { parseRetryAfter } from '../../lib/bearer/sip-outcome.ts';
@@ -196,6 +197,21 @@ const address: FuzzTarget = {
   },
 };
 
+const enumRule: FuzzTarget = {
+  name: 'enum-rule',
+  seeds: buffers(
+    '!^.*$!sip:a@x.test!',
+    '!^\\+44(.*)$!sip:\\1@x.test!i',
+    '/^(\\+[0-9]{3}).*$/sip:\\1@x/',
+    '#(.*)(.*)$#\\2\\1#',
+  ),
+  words: ['!', '^', '$', '(', ')', '.*', '+', '?', '{1,9}', '{', '}', '[0-9]', '[^', ']', '\\', '\\1', '|', '(?='],
+  run(octets) {
+    const uri = substitute(text(octets), '+441632960083');
+    assert.ok(uri === undefined || uri.length <= 8192);
+  },
+};
+
 const applicationId: FuzzTarget = {
   name: 'application-id',
   seeds: buffers(
@@ -370,6 +386,7 @@ export const PUSH_TARGETS: readonly FuzzTarget[] = [
   pap,
   capabilities,
   address,
+  enumRule,
   applicationId,
   contentType,
   frames,

@@ -1,7 +1,7 @@
 import { systemClock } from '../../../lib/base/clock.ts';
 import { createDirectLeg } from '../../../lib/sip/direct-leg.ts';
 import { createDrachtioLeg } from '../../../lib/sip/drachtio-leg.ts';
-import { newStack } from '../../support/sipd-net.ts';
+import { newStack, SipdNet } from '../../support/sipd-net.ts';
 import { UacSrf } from '../../support/uac-srf.ts';
 import { dialogContract } from './dialog-contract.ts';
 
@@ -10,7 +10,13 @@ dialogContract("direct leg by the gateway's own stack", async () => ({
   close: () => Promise.resolve(),
 }));
 
-/** The embedded server takes no INVITE yet: createUAC is a fake that keeps drachtio-srf's manners over our own stack. */
+dialogContract('drachtio leg by drachtio-srf and sipd', async () => {
+  const net = await new SipdNet().start();
+  const leg = createDrachtioLeg({ srf: net.srf(), connect: net.connectOptions(), clock: systemClock });
+  return { leg, close: () => net.stop() };
+});
+
+/** drachtio-srf's manners over our own stack, without a server in between: what differs here is the leg's. */
 dialogContract('drachtio leg by a fake Srf', async () => {
   const srf = new UacSrf();
   const leg = createDrachtioLeg({ srf, outbound: srf, clock: systemClock });

@@ -15,7 +15,6 @@ describe('calls over UDP on loopback', () => {
   /** All that lasts 64*T1 is over, twice: the last repetition of a request may have found its transaction gone. */
   const settled = async (): Promise<void> => {
     for (let turn = 0; turn < 2; turn++) await net.run(80_000, () => net.open === 0, 1000);
-    console.log(net.a.stack.counters, net.a.agent.dialogs, net.b.stack.counters, net.b.agent.dialogs);
     assert.equal(net.open, 0);
     assert.equal(net.clock.pending, 0);
   };

@@ -6,10 +6,11 @@ import { respondTo } from '../../lib/codec/sip/respond-to.ts';
 import { createSipd, type Sipd } from '../../lib/embedded/sipd/sipd.ts';
 import type { HeaderField } from '../../lib/model/push.ts';
 import type { SrfLike, SrfPort } from '../../lib/sip/srf-like.ts';
-import { disconnectSrf } from '../../lib/sip/srf-link.ts';
+import { connectSrf, disconnectSrf } from '../../lib/sip/srf-link.ts';
 import { createSipStack } from '../../lib/stack/stack.ts';
 import type { TimerValues } from '../../lib/stack/timers.ts';
 import type { Protocol, ServerTransaction, SipStack } from '../../lib/stack/types.ts';
+import { LinkRelay } from './link-relay.ts';
 
 export const SECRET = 'cymru';
 
@@ -88,44 +89,105 @@ export class Peer {
   }
 }
 
-/** A sipd on loopback ports of the system's choice, with its stack, a peer, and the Srfs that a test made. */
+/**
+ * A running drachtio-server to test against instead of sipd, by DRACHTIO_HOST, DRACHTIO_PORT and DRACHTIO_SECRET. Its
+ * SIP must be on 127.0.0.1, UDP and TCP, and no other application may be on it.
+ */
+export const realServer: { readonly host: string; readonly port: number; readonly secret: string } | undefined =
+  process.env['DRACHTIO_HOST'] === undefined
+    ? undefined
+    : {
+        host: process.env['DRACHTIO_HOST'],
+        port: Number(process.env['DRACHTIO_PORT'] ?? 9022),
+        secret: process.env['DRACHTIO_SECRET'] ?? SECRET,
+      };
+
+/** A test of what only sipd does, or of what only it can be made to do; skipped on a real server. */
+export const onSipd = (title: string, test: () => unknown): unknown =>
+  realServer === undefined
+    ? it(title, async () => {
+        await test();
+      })
+    : it.skip(title);
+
+/**
+ * A sipd on loopback ports of the system's choice, with its stack, a peer, and the Srfs that a test made. With
+ * {@link realServer} that server is in the place of sipd.
+ */
 export class SipdNet {
   readonly stack: SipStack;
   readonly peer: Peer = new Peer();
   readonly srfs: SrfLike[] = [];
-  sipd: Sipd;
   appPort = 0;
+  #sipd: Sipd | undefined;
+  #relay: LinkRelay | undefined;
+  #listening: readonly { readonly protocol: Protocol; readonly port: number }[] = [];
 
   /** `timers` shortens those of sipd's SIP side. */
   constructor(timers: Partial<TimerValues> = {}) {
     this.stack = newStack(timers);
-    this.sipd = this.#newSipd(0);
   }
 
   async start(): Promise<this> {
-    await this.stack.start();
-    await this.sipd.start();
-    this.appPort = this.sipd.port;
+    if (realServer === undefined) await this.#startSipd();
+    else await this.#findServer(realServer);
     await this.peer.start();
     return this;
+  }
+
+  async #startSipd(): Promise<void> {
+    await this.stack.start();
+    this.#sipd = this.#newSipd(0);
+    await this.#sipd.start();
+    this.appPort = this.#sipd.port;
+    this.#listening = this.stack.listening;
+  }
+
+  /** Its own port cannot be closed: applications come through a relay, which can. */
+  async #findServer(server: { readonly host: string; readonly port: number }): Promise<void> {
+    this.#relay = await new LinkRelay(server).start();
+    this.appPort = this.#relay.port;
+    const srf = newSrf();
+    const hostPorts = await connectSrf(srf, this.connectOptions());
+    disconnectSrf(srf);
+    this.#listening = hostPorts.split(',').map((point) => ({
+      protocol: point.startsWith('tcp') ? ('tcp' as const) : ('udp' as const),
+      port: Number(point.slice(point.lastIndexOf(':') + 1)),
+    }));
+    while (this.clients > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
   #newSipd(port: number): Sipd {
     return createSipd({ clock: systemClock, stack: this.stack, secret: SECRET, port });
   }
 
+  /** Throws on a real server: tests that look into sipd are made with {@link onSipd}. */
+  get sipd(): Sipd {
+    if (this.#sipd === undefined) throw new Error('there is no sipd here');
+    return this.#sipd;
+  }
+
+  /** Applications that are connected. */
+  get clients(): number {
+    return this.#relay === undefined ? this.sipd.clients : this.#relay.links;
+  }
+
   sipPort(protocol: Protocol): number {
-    return this.stack.listening.find((point) => point.protocol === protocol)?.port ?? 0;
+    return this.#listening.find((point) => point.protocol === protocol)?.port ?? 0;
   }
 
   /** sipd goes away; `sipdUp` brings another to the same port. */
   sipdDown(): Promise<void> {
-    return this.sipd.stop();
+    return this.#relay === undefined ? this.sipd.stop() : this.#relay.stop();
   }
 
   async sipdUp(): Promise<void> {
-    this.sipd = this.#newSipd(this.appPort);
-    await this.sipd.start();
+    if (this.#relay !== undefined) {
+      await this.#relay.start();
+      return;
+    }
+    this.#sipd = this.#newSipd(this.appPort);
+    await this.#sipd.start();
   }
 
   srf(): RealSrf {
@@ -134,13 +196,14 @@ export class SipdNet {
     return srf;
   }
 
-  connectOptions(secret: string = SECRET): { host: string; port: number; secret: string } {
+  connectOptions(secret: string = realServer?.secret ?? SECRET): { host: string; port: number; secret: string } {
     return { host: '127.0.0.1', port: this.appPort, secret };
   }
 
   async stop(): Promise<void> {
     for (const srf of this.srfs) disconnectSrf(srf);
-    await this.sipd.stop();
+    await this.#relay?.stop();
+    await this.#sipd?.stop();
     await Promise.all([this.stack.stop(), this.peer.stack.stop()]);
   }
 }

@@ -39,7 +39,7 @@ describe('a gateway in an app, over its life', () => {
     held?.respond(respondTo(held.request, 200));
     await stopping;
     assert.equal(last, 'delivered');
-    assert.equal(scene.net.sipd.clients, 1);
+    assert.equal(scene.net.clients, 1);
     assert.equal((await alice.register({ contact: `<${scene.net.peer.uri()}>` })).status, 200);
     assert.equal((await alice.message(alice.aor, 'still relayed')).status, 200);
     assert.equal(app.saw.length > 0, true);
@@ -82,14 +82,14 @@ describe('a gateway in an app, over its life', () => {
     await ppg.submit(TEXT);
     await delivered;
     assert.equal(byApp, 0);
-    assert.equal(scene.net.sipd.clients, 2);
+    assert.equal(scene.net.clients, 2);
     const alice = scene.user('alice');
     for (let i = 0; i < 4; i++) {
       const { status } = await alice.ask({ method: 'OPTIONS', uri: scene.appUri });
       assert.equal(status, 200, 'no request is routed to the second connection');
     }
     await ppg.stop();
-    assert.equal(scene.net.sipd.clients, 2, 'neither connection is its own');
+    assert.equal(scene.net.clients, 2, 'neither connection is its own');
   });
 
   it('sends again what was in flight when the link broke: same call, higher CSeq, delivered', async () => {

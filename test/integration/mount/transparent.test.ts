@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { SipResponse } from '../../../lib/codec/sip/message.ts';
 import type { HttpAnswer } from '../../support/pap-endpoint.ts';
+import { realServer } from '../../support/sipd-net.ts';
 import { DOMAIN, type ExpressMajor, type HostApp } from './host-app.ts';
 import { type Form, Scene } from './scene.ts';
 
@@ -45,7 +46,8 @@ async function tour(scene: Scene, app: HostApp): Promise<Record<string, unknown>
   seen['thrown, handled by nobody'] = shown(await alice.message(bob.aor, 'throw hard'));
   seen['error with status'] = shown(await alice.ask({ method: 'INFO', uri: bob.aor }));
   seen['method of nobody'] = shown(await alice.ask({ method: 'SUBSCRIBE', uri: bob.aor }));
-  seen['unknown method'] = shown(await alice.ask({ method: 'FROBNICATE', uri: bob.aor }));
+  // a real server never answers it
+  if (realServer === undefined) seen['unknown method'] = shown(await alice.ask({ method: 'FROBNICATE', uri: bob.aor }));
   seen['left'] = shown(await bob.register({ contact, expires: 0 }));
   seen['json'] = shownHttp(await app.http.post('{"a":[1]}', 'application/json', { path: '/echo' }));
   seen['bad json'] = shownHttp(await app.http.post('{"a":', 'application/json', { path: '/echo' }));

@@ -3,7 +3,8 @@ import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
 import type { RequestLike, ResponseLike } from '../../../lib/sip/leg.ts';
 import type { SrfRequestOptions, SrfResponse } from '../../../lib/sip/srf-like.ts';
 import { connectSrf } from '../../../lib/sip/srf-link.ts';
-import { type RealSrf, SipdNet } from '../../support/sipd-net.ts';
+import type { Protocol } from '../../../lib/stack/types.ts';
+import { onSipd, type RealSrf, realServer, SipdNet } from '../../support/sipd-net.ts';
 
 const TEXT = { 'Content-Type': 'text/plain' };
 
@@ -49,7 +50,8 @@ describe('drachtio-srf, as it is, on sipd', () => {
       srf.connect(net.connectOptions());
       const [error, points, version] = await event(srf, 'connect');
       assert.equal(error, null);
-      assert.equal(points, `udp/127.0.0.1:${net.sipPort('udp')},tcp/127.0.0.1:${net.sipPort('tcp')}`);
+      const [udp, tcp] = [`udp/127.0.0.1:${net.sipPort('udp')}`, `tcp/127.0.0.1:${net.sipPort('tcp')}`];
+      assert.deepEqual(String(points).split(',').sort(), [tcp, udp]);
       assert.match(String(version), /^v0\.9/);
     });
 
@@ -59,15 +61,20 @@ describe('drachtio-srf, as it is, on sipd', () => {
           const srf = await connected();
           const response = await send(srf, net.peer.uri(protocol), {
             method,
-            headers: { ...TEXT, 'P-Asserted-Identity': '<sip:a@localhost>, <tel:+1555>', 'call-id': 'mine' },
+            headers: {
+              ...TEXT,
+              From: '<sip:a@localhost>;tag=1',
+              'P-Asserted-Identity': '<sip:a@x.test>, <tel:+1555>',
+              'call-id': 'mine',
+            },
             body: 'thé',
           });
           assert.equal(response.status, 200);
           assert.equal(response.source_address, '127.0.0.1');
           const [got] = net.peer.requests;
           assert.deepEqual([got?.method, got?.body.toString(), got?.headers.get('Call-ID')], [method, 'thé', 'mine']);
-          const own = `<sip:a@127.0.0.1:${net.sipPort(protocol)}>`;
-          assert.deepEqual(got?.headers.all('P-Asserted-Identity'), [own, '<tel:+1555>']);
+          assert.equal(got?.headers.get('From'), `<sip:a@127.0.0.1:${net.sipPort(protocol)}>;tag=1`);
+          assert.deepEqual(got?.headers.all('P-Asserted-Identity'), ['<sip:a@x.test>', '<tel:+1555>']);
         });
 
         it(`takes ${method} over ${protocol}`, async () => {
@@ -103,27 +110,37 @@ describe('drachtio-srf, as it is, on sipd', () => {
       await routed('message', (_req, res) => void res.send(200));
       const srf = await connected();
       const to = { protocol: 'udp', port: net.sipPort('udp') } as const;
+      // a real server queues 64 messages for a connection that is not there yet, and answers 503 for the others
+      assert.equal((await send(srf, net.peer.uri('tcp'))).status, 200);
       const [out, back] = await Promise.all([
         Promise.all(Array.from({ length: 400 }, () => send(srf, net.peer.uri('tcp'), { body: 'x'.repeat(3_500) }))),
         Promise.all(Array.from({ length: 400 }, () => net.peer.send('MESSAGE', to))),
       ]);
       assert.ok(out.every((one) => one.status === 200));
       assert.ok(back.every((one) => one.status === 200));
-      assert.equal(net.sipd.held, 0);
+      if (realServer === undefined) assert.equal(net.sipd.held, 0);
     });
 
-    it('carries 12,000 octets alone, and refuses 4,300 beside others', async () => {
+    it('carries nearly 12,000 octets alone', async () => {
       const srf = await connected();
-      assert.equal((await send(srf, net.peer.uri('tcp'), { body: 'x\r\n'.repeat(3_900) })).status, 200);
+      const body = 'x\r\n'.repeat(3_900);
+      assert.equal((await send(srf, net.peer.uri('tcp'), { body })).status, 200);
+      assert.equal(net.peer.requests[0]?.body.toString(), body);
+    });
+
+    onSipd('refuses 4,300 octets beside others', async () => {
+      const srf = await connected();
       const many = await Promise.allSettled(
         Array.from({ length: 50 }, () => send(srf, net.peer.uri('tcp'), { body: 'x'.repeat(4_300) })),
       );
       const refused = many.filter((one) => one.status === 'rejected');
       assert.ok(refused.length >= 40, `${refused.length} of 50 were refused`);
       assert.match(String((refused[0] as PromiseRejectedResult).reason), /beside others/);
-      assert.ok(net.peer.requests.every((one) => /^(x\r\n)+$|^x{4300}$/.test(one.body.toString())));
+      assert.ok(net.peer.requests.every((one) => /^x{4300}$/.test(one.body.toString())));
     });
 
+    /** What a real server crashes at, cuts, drops or is stuck with, and sipd says. */
+    const breaks = new Set(['a tel: URI', 'a Route header', 'NUL', '13,000 octets']);
     const refused: [string, (own: string) => [string, Partial<SrfRequestOptions>], RegExp][] = [
       ['a tel: URI', () => ['tel:+1555', {}], /tel: request URI/],
       ['a urn: URI', () => ['urn:service:sos', {}], /invalid request-uri/],
@@ -134,7 +151,8 @@ describe('drachtio-srf, as it is, on sipd', () => {
       ['the own address', (own) => [`sip:a@127.0.0.1:${own}`, {}], /can not send request to myself/],
     ];
     for (const [what, make, reason] of refused) {
-      it(`gets NOK and the reason for ${what}, and the next request passes`, async () => {
+      const test = breaks.has(what) ? onSipd : it;
+      test(`gets NOK and the reason for ${what}, and the next request passes`, async () => {
         const srf = await connected();
         await assert.rejects(send(srf, ...make(String(net.sipPort('udp')))), (error) => reason.test(String(error)));
         assert.equal((await send(srf, net.peer.uri())).status, 200);
@@ -148,13 +166,14 @@ describe('drachtio-srf, as it is, on sipd', () => {
         res.send(200);
       });
       const type = [{ name: 'Content-Type', value: 'text/plain' }];
-      const to = { protocol: 'tcp', port: net.sipPort('tcp') } as const;
-      const ask = async (body: Buffer): Promise<number> => (await net.peer.send('MESSAGE', to, type, body)).status;
+      // a real server ends a TCP connection after such a 400
+      const ask = async (body: Buffer, protocol: Protocol = 'udp'): Promise<number> =>
+        (await net.peer.send('MESSAGE', { protocol, port: net.sipPort(protocol) }, type, body)).status;
       assert.equal(await ask(Buffer.from('a\0b')), 400);
       assert.equal(await ask(Buffer.alloc(8_193, 'x')), 400);
       assert.equal(seen, 0);
       assert.equal(await ask(Buffer.alloc(8_192, 'x')), 200);
-      assert.equal(await ask(Buffer.from('é\r\n'.repeat(50_000))), 200);
+      assert.equal(await ask(Buffer.from('é\r\n'.repeat(50_000)), 'tcp'), 200);
       assert.equal(seen, 2);
     });
 
@@ -193,7 +212,7 @@ describe('drachtio-srf, as it is, on sipd', () => {
       const srf = net.srf();
       srf.on('error', () => undefined);
       await assert.rejects(connectSrf(srf, net.connectOptions('wrong')), { code: 'PPG_E_LEG_DOWN' });
-      assert.equal(net.sipd.clients, 0);
+      if (realServer === undefined) assert.equal(net.clients, 0);
     });
 
     it('comes back by itself after a restart, with its routes', async () => {
@@ -201,7 +220,8 @@ describe('drachtio-srf, as it is, on sipd', () => {
       const back = event(srf, 'connect');
       await net.sipdDown();
       const to = { protocol: 'udp', port: net.sipPort('udp') } as const;
-      assert.equal((await net.peer.send('MESSAGE', to)).status, 503);
+      // a real server may hand this one to the application that has just gone, and never answer
+      if (realServer === undefined) assert.equal((await net.peer.send('MESSAGE', to)).status, 503);
       await net.sipdUp();
       await back;
       assert.equal((await send(srf, net.peer.uri())).status, 200);
@@ -209,7 +229,7 @@ describe('drachtio-srf, as it is, on sipd', () => {
     });
   });
 
-  it("gets 408 of the server's own when the peer is silent", async () => {
+  onSipd("gets 408 of the server's own when the peer is silent", async () => {
     net = await new SipdNet({ t1: 5, t2: 20 }).start();
     try {
       net.peer.onRequest = () => undefined;

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Events } from '../base/events.ts';
 import type { Logger } from '../base/log.ts';
 import type { Bearer } from '../bearer/bearer.ts';
-import { parseApplicationId } from '../model/application-id.ts';
+import { applicationIdOf } from '../model/application-id.ts';
 import { type ClientCapabilities, contradiction } from '../model/capabilities.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
 import type { Push, Submission } from '../model/push.ts';
@@ -141,11 +141,6 @@ function pushOf(submission: Submission, key: string, now: number, limits: Engine
     key,
     acceptedAt: now,
     expiresAt: submission.deliverBefore ?? Math.max(now, submission.deliverAfter ?? now) + limits.maxAge,
-    applicationId: applicationTag(submission),
+    applicationId: applicationIdOf(submission.content.headers),
   };
-}
-
-function applicationTag({ content }: Submission): string {
-  const header = content.headers.find(({ name }) => name.toLowerCase() === 'x-wap-application-id');
-  return parseApplicationId(header?.value).tag;
 }

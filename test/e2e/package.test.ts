@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { systemClock } from '../../lib/base/clock.ts';
@@ -14,6 +12,7 @@ import { createPhone, type Phone } from '../../lib/embedded/phone/phone.ts';
 import type { ReceivedPush } from '../../lib/embedded/phone/push-log.ts';
 import { hashPassword } from '../../lib/security/password.ts';
 import { User } from '../integration/mount/user.ts';
+import { Program } from '../support/process.ts';
 import { Peer, SECRET, SipdNet } from '../support/sipd-net.ts';
 
 const run = promisify(execFile);
@@ -89,48 +88,9 @@ class Consumer {
   }
 }
 
-/** A process whose lines are read one after the other. */
-class Program {
-  readonly child: ChildProcess;
-  readonly lines: string[] = [];
-  readonly ended: Promise<number | null>;
-  #errors = '';
-
-  constructor(args: readonly string[], cwd: string, env: Record<string, string>) {
-    const child = spawn(process.execPath, args, {
-      cwd,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.child = child;
-    child.stderr.on('data', (chunk: Buffer) => {
-      this.#errors += chunk.toString();
-    });
-    this.ended = once(child, 'close').then(([code]) => code as number | null);
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      this.lines.push(line);
-      child.emit('line');
-    });
-  }
-
-  /** The first line that matches; rejects when the process ends without one. */
-  async line(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      for (const line of this.lines) {
-        const match = pattern.exec(line);
-        if (match !== null) return match;
-      }
-      const more = await Promise.race([once(this.child, 'line'), this.ended]);
-      if (!Array.isArray(more))
-        assert.fail(`ended with ${more} before ${pattern}: ${this.lines.join('\n')}\n${this.#errors}`);
-    }
-  }
-
-  async stop(): Promise<number | null> {
-    this.child.kill('SIGTERM');
-    return this.ended;
-  }
-}
+/** A program of the consumer's, run by this Node. */
+const startNodeProgram = (args: readonly string[], cwd: string, env: Record<string, string>): Program =>
+  new Program(process.execPath, args, { cwd, env: { ...process.env, ...env }, input: '' });
 
 describe('the package', function () {
   this.timeout(120_000);
@@ -205,12 +165,13 @@ describe('the package', function () {
 
     it('submits a push and says what became of it', async () => {
       const file = consumer.copy('standalone.ts');
-      const program = new Program(['--import', TSX, file, 'bob@ims.example.com', 'Grüße'], consumer.folder, {
+      const program = startNodeProgram(['--import', TSX, file, 'bob@ims.example.com', 'Grüße'], consumer.folder, {
         PPG_NEXT_HOP: peer.uri(),
       });
-      assert.equal(await program.ended, 0, program.lines.join('\n'));
-      assert.match(program.lines[0] ?? '', /^push .+: 1001$/);
-      assert.match(program.lines[1] ?? '', /bob@ims\.example\.com.*: delivered, PAP code 1000/);
+      assert.equal(await program.ended, 0, program.stdout + program.stderr);
+      const lines = program.stdout.split('\n');
+      assert.match(lines[0] ?? '', /^push .+: 1001$/);
+      assert.match(lines[1] ?? '', /bob@ims\.example\.com.*: delivered, PAP code 1000/);
       assert.equal(peer.requests[0]?.body.toString(), 'Grüße');
     });
   });
@@ -224,7 +185,7 @@ describe('the package', function () {
 
     before(async () => {
       net = await new SipdNet().start();
-      program = new Program([consumer.copy('mount-in-app.cjs')], consumer.folder, {
+      program = startNodeProgram([consumer.copy('mount-in-app.cjs')], consumer.folder, {
         DOMAIN: 'ims.test',
         DRACHTIO_PORT: String(net.appPort),
         DRACHTIO_SECRET: SECRET,
@@ -233,7 +194,7 @@ describe('the package', function () {
         PPG_STORE: 'memory',
         MMSC_HASH: await hashPassword('secret', { N: 16, r: 1, p: 1 }),
       });
-      url = (await program.line(/^ready: (.+)$/))[1] as string;
+      url = (await program.until(/^ready: (.+)$/m))[1] as string;
       phone = createPhone({
         clock: systemClock,
         log: silentLogger,
@@ -244,7 +205,7 @@ describe('the package', function () {
     });
     after(async () => {
       await phone.stop();
-      if (program.child.exitCode === null) await program.stop();
+      await program.end();
       await net.stop();
     });
 
@@ -266,11 +227,11 @@ describe('the package', function () {
     it('keeps a push for a user who is absent, and delivers it when the phone registers', async () => {
       const answer = await notice('first');
       assert.equal(answer.status, 202);
-      await program.line(/: pending /);
+      await program.until(/: pending /);
       const push = pushed();
       await phone.start();
       assert.equal((await push).body.toString(), 'first');
-      await program.line(/: delivered /);
+      await program.until(/: delivered /);
       assert.deepEqual(await (await fetch(`${url}/users`)).json(), ['sip:alice@ims.test']);
     });
 
@@ -309,7 +270,8 @@ describe('the package', function () {
     });
 
     it('ends when it is asked to', async () => {
-      assert.equal(await program.stop(), 0);
+      program.signal('SIGTERM');
+      assert.equal(await program.ended, 0);
     });
   });
 });

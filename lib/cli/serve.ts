@@ -24,7 +24,7 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
   const log = createLog(config.log.level, terminal.interactive);
   const audit = config.audit?.file === undefined ? undefined : openAudit(config.audit.file);
   const node = await startNode(config, { log, audit: audit?.log });
-  for (const line of banner(config, node)) terminal.note(line);
+  terminal.note(banner(config, node).join('\n'));
   const off = onHangUp(() => {
     audit?.reopen();
     void reload(node, log);

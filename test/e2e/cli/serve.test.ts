@@ -332,7 +332,7 @@ describe('drachtio-ppg serve beside a server and a core of their own', function 
 
     const gateway = start(['serve'], { ...beside, DRACHTIO_SECRET: 'cymru' });
     const [, url = ''] = await gateway.until(/PAP +(http:\S+)/);
-    assert.match(gateway.stderr, new RegExp(`core +sip:127\\.0\\.0\\.1:${core[1]} `));
+    await gateway.until(new RegExp(`core +sip:127\\.0\\.0\\.1:${core[1]} `)); // Its lines may come in several pieces.
     await start(['phone', '--server', `127.0.0.1:${core[1]}`, '--user', ALICE, '--app', 'wml.ua']).until(/registered/);
     const pushed = await runCli(
       [

@@ -9,6 +9,8 @@ export type DeliveryTarget = { readonly kind: 'device'; readonly device: Device 
 /** One attempt at one target. */
 export interface DeliveryAttempt {
   readonly push: Push;
+  /** Place of the recipient in the push: with `push.key` it names whom a proof that comes later is about. */
+  readonly index: number;
   readonly address: RecipientAddress;
   readonly target: DeliveryTarget;
   /** The recipient's attempt number; their CSeq is made of it, so that a retry is newer than what it repeats. */

@@ -201,6 +201,7 @@ export class Deliverer {
         ? refusal
         : await bearer.deliver({
             push,
+            index: claim.index,
             address: claim.address,
             target,
             attempt: claim.attempt,

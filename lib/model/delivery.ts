@@ -15,7 +15,12 @@ import type { Attempted, FinalState } from './states.ts';
  */
 export type DeliveryResult =
   | { readonly kind: 'delivered'; readonly proof: 'device' | 'none'; readonly cause: string }
-  | { readonly kind: 'accepted'; readonly cause: string }
+  | {
+      readonly kind: 'accepted';
+      readonly cause: string;
+      /** True: the bearer asked for a proof that it will hear of (a fetch, a disposition notification). */
+      readonly proofComes?: boolean;
+    }
   | {
       readonly kind: 'retry';
       readonly why: 'offline' | 'busy' | 'overload' | 'error';
@@ -30,8 +35,22 @@ export type DeliveryResult =
       readonly state: 'undeliverable' | 'aborted';
       readonly code: number;
       readonly cause: string;
+      /** True: this form of the push was refused (size, media type); another bearer may do. */
+      readonly otherBearer?: boolean;
     }
   | { readonly kind: 'unknown'; readonly code: number; readonly cause: string };
+
+/**
+ * What somebody said of a push after its attempt had ended: the device has it, or will not take it.
+ */
+export type Proof =
+  | { readonly kind: 'delivered'; readonly cause: string }
+  | {
+      readonly kind: 'failed';
+      readonly state: 'undeliverable' | 'aborted';
+      readonly code: number;
+      readonly cause: string;
+    };
 
 /** The right to try one recipient, given by the store to one owner until `leaseUntil`. */
 export interface Claim extends RecipientRef {

@@ -1,3 +1,5 @@
+import type { DeviceCapabilities } from './device-capabilities.ts';
+
 /** A device of a subscriber: one registered contact, or several flows of one `+sip.instance` (RFC 5626). */
 export interface Device {
   /** Stable name within the address-of-record: the instance where there is one, else the contact URI. */
@@ -15,6 +17,8 @@ export interface Device {
   readonly applications?: readonly string[];
   /** All other feature parameters of the contact, names in lower case, values unquoted (`''` for flags). */
   readonly features: Readonly<Record<string, string>>;
+  /** What it told when it was asked; put in when the device is looked up, never stored. */
+  readonly capabilities?: DeviceCapabilities;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
 }

@@ -32,6 +32,7 @@ export function fakeAttempt(more: Partial<DeliveryAttempt> = {}): DeliveryAttemp
     push: fakePush(),
     address: { text: 'sip:alice@example.com', aor: 'sip:alice@example.com' },
     target: { kind: 'aor' },
+    index: 0,
     attempt: 1,
     callId: 'call-1',
     fromTag: 'tag-1',

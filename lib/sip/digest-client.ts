@@ -11,7 +11,7 @@ import {
 } from '../codec/sip/digest.ts';
 import { canonicalName } from '../codec/sip/message.ts';
 import type { HeaderField } from '../model/push.ts';
-import type { OutboundRequest, SipAnswer } from './leg.ts';
+import type { DialogAnswer, OutboundRequest } from './leg.ts';
 
 /** Whom the gateway says it is when a proxy or server asks. */
 export interface SipCredentials {
@@ -33,7 +33,7 @@ export const CREDENTIALS_ROOM = 480;
 
 /** What a sending came to; whoever sends may tell more than the answer. */
 export interface Sent {
-  readonly answer: SipAnswer;
+  readonly answer: DialogAnswer;
 }
 
 export interface DigestClient {
@@ -157,7 +157,7 @@ export function createDigestClient(credentials: readonly SipCredentials[]): Dige
 }
 
 /** Challenges that cannot be read are none: the answer they came with then stands as it is. */
-function challengesOf(answer: SipAnswer, { challenge }: Asker): DigestChallenge[] {
+function challengesOf(answer: DialogAnswer, { challenge }: Asker): DigestChallenge[] {
   if (answer.kind !== 'response') return [];
   const first = answer.get(challenge);
   try {

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Logger } from '../base/log.ts';
 import type { HeaderField } from '../model/push.ts';
 import { CREDENTIALS_ROOM, createDigestClient, type SipCredentials } from './digest-client.ts';
-import type { LegAbilities, OutboundRequest, SipAnswer, SipLeg } from './leg.ts';
+import type { DialogAnswer, DialogOptions, LegAbilities, OutboundRequest, SipAnswer, SipLeg } from './leg.ts';
 
 export type LegName = SipLeg['name'];
 
@@ -29,6 +29,13 @@ export interface SentRequest {
   readonly leg: LegName | undefined;
 }
 
+/** The end of a request that was to make a dialog. */
+export interface SentDialog {
+  readonly answer: DialogAnswer;
+  /** The leg that carried it; undefined when none did. */
+  readonly leg: LegName | undefined;
+}
+
 /** The one place that knows that there are several ways out for a SIP request. */
 export interface SipSender {
   /**
@@ -38,6 +45,10 @@ export interface SipSender {
    * that could are not ready.
    */
   request(request: OutboundRequest, options?: SendOptions): Promise<SentRequest>;
+  /** Calls, as SipLeg.invite does, by a leg chosen as `request` chooses it; challenges are answered likewise. Never rejects. */
+  invite(request: OutboundRequest, options?: SendOptions & DialogOptions): Promise<SentDialog>;
+  /** Subscribes, as SipLeg.subscribe does, by a leg chosen as `request` chooses it. Never rejects. */
+  subscribe(request: OutboundRequest, options?: SendOptions & DialogOptions): Promise<SentDialog>;
   /** True when some leg, ready or not, can carry such a request. */
   fits(needs: RequestNeeds): boolean;
   /** What the ready legs can carry between them; no single one need have all of it. */
@@ -60,6 +71,11 @@ export interface SipSenderOptions {
   readonly credentials?: readonly SipCredentials[];
   readonly log: Logger;
 }
+
+/** How a leg carries a request: as one of its own, or as the beginning of a dialog. */
+type Carry<A> = (leg: SipLeg, request: OutboundRequest) => Promise<A>;
+
+const byRequest: Carry<SipAnswer> = (leg, request) => leg.request(request);
 
 const ORDER: readonly LegName[] = ['drachtio', 'direct'];
 
@@ -91,15 +107,16 @@ export function createSipSender(options: SipSenderOptions): SipSender {
     });
   }
 
-  async function sendBy(
+  async function sendBy<A>(
     leg: SipLeg,
     request: OutboundRequest,
+    carry: Carry<A>,
     headersFor: SendOptions['headersFor'],
-  ): Promise<SipAnswer> {
+  ): Promise<A | SipAnswer> {
     const outgoing: OutboundRequest =
       headersFor === undefined ? request : { ...request, headers: [...request.headers, ...headersFor(leg)] };
     try {
-      return await leg.request(outgoing);
+      return await carry(leg, outgoing);
     } catch (error) {
       // A leg promises not to reject; if it does, whether the request left is not known.
       log.error({ err: error, leg: leg.name }, 'a SIP leg failed');
@@ -107,29 +124,42 @@ export function createSipSender(options: SipSenderOptions): SipSender {
     }
   }
 
-  async function sendOnce(request: OutboundRequest, { binary, headersFor }: SendOptions): Promise<SentRequest> {
+  async function sendOnce<A extends DialogAnswer>(
+    request: OutboundRequest,
+    carry: Carry<A>,
+    { binary, headersFor }: SendOptions,
+  ): Promise<{ readonly answer: A | SipAnswer; readonly leg: LegName | undefined }> {
     const candidates = able(request, binary);
     if (candidates.length === 0)
       return { answer: notSent('PPG_E_LEG_CANNOT', `no SIP leg can carry ${describe(request)}`), leg: undefined };
-    let answer = notSent('PPG_E_LEG_DOWN', 'no SIP leg that can carry the request is ready');
+    let answer: A | SipAnswer = notSent('PPG_E_LEG_DOWN', 'no SIP leg that can carry the request is ready');
     for (const leg of candidates) {
       if (!leg.ready) continue;
-      answer = await sendBy(leg, request, headersFor);
+      answer = await sendBy(leg, request, carry, headersFor);
       // What did not leave by one leg may leave by the next.
       if (answer.kind !== 'not-sent') return { answer, leg: leg.name };
     }
     return { answer, leg: undefined };
   }
 
+  function send<A extends DialogAnswer>(
+    request: OutboundRequest,
+    carry: Carry<A>,
+    options: SendOptions,
+  ): Promise<{ readonly answer: A | SipAnswer; readonly leg: LegName | undefined }> {
+    const outgoing = withHop(request);
+    if (digest === undefined) return sendOnce(outgoing, carry, options);
+    // Credentials make a request larger, so that each repetition chooses its leg anew.
+    return digest.exchange(outgoing, (one) => sendOnce(one, carry, options));
+  }
+
   const withHop = (request: OutboundRequest): OutboundRequest =>
     nextHop === undefined || request.nextHop !== undefined ? request : { ...request, nextHop };
 
   return {
-    request: (request, send = {}) =>
-      digest === undefined
-        ? sendOnce(withHop(request), send)
-        : // Credentials make a request larger, so that each repetition chooses its leg anew.
-          digest.exchange(withHop(request), (one) => sendOnce(one, send)),
+    request: (request, options = {}) => send(request, byRequest, options),
+    invite: (request, options = {}) => send(request, (leg, one) => leg.invite(one, options), options),
+    subscribe: (request, options = {}) => send(request, (leg, one) => leg.subscribe(one, options), options),
     fits: (needs) =>
       legs.some(
         ({ can }) =>

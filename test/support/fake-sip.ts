@@ -1,4 +1,12 @@
-import type { DialogAnswer, OutboundRequest, RequestLike, ResponseLike, SipAnswer, SipLeg } from '../../lib/sip/leg.ts';
+import type {
+  DialogAnswer,
+  DialogOptions,
+  OutboundRequest,
+  RequestLike,
+  ResponseLike,
+  SipAnswer,
+  SipLeg,
+} from '../../lib/sip/leg.ts';
 
 interface FakeRequestOptions {
   readonly method?: string;
@@ -103,12 +111,19 @@ export class FakeLeg implements SipLeg {
     return this.answer(request);
   }
 
-  /** Refuses or fails as `answer` says; it makes no dialogs. */
-  invite(request: OutboundRequest): Promise<DialogAnswer> {
-    return this.request(request);
+  /** Of each `invite` and `subscribe`. */
+  readonly dialogOptions: DialogOptions[] = [];
+  /** Makes the dialogs; without it `answer` refuses or fails. */
+  dialog: ((request: OutboundRequest) => DialogAnswer) | undefined;
+
+  async invite(request: OutboundRequest, options: DialogOptions = {}): Promise<DialogAnswer> {
+    this.dialogOptions.push(options);
+    if (this.dialog === undefined) return this.request(request);
+    this.sent.push(request);
+    return this.dialog(request);
   }
 
-  subscribe(request: OutboundRequest): Promise<DialogAnswer> {
-    return this.request(request);
+  subscribe(request: OutboundRequest, options?: DialogOptions): Promise<DialogAnswer> {
+    return this.invite(request, options);
   }
 }

@@ -139,6 +139,29 @@ describe('the choice of the leg', () => {
     );
   });
 
+  for (const method of ['invite', 'subscribe'] as const) {
+    it(`${method} chooses its leg as request does, and hands its own options on`, async () => {
+      const via = sender('auto', 'sip:core:5060');
+      const abort = new AbortController();
+      const { leg } = await via[method](message({ headers: [ROUTE], method: method.toUpperCase() }), {
+        signal: abort.signal,
+        headersFor: (one) => [{ name: 'Contact', value: `<${via.identityFor(one, 'push')}>` }],
+      });
+      assert.equal(leg, 'direct');
+      assert.equal(direct.dialogOptions[0]?.signal, abort.signal);
+      assert.deepEqual(direct.sent[0]?.headers.at(-1), { name: 'Contact', value: '<sip:push@192.0.2.1:5060>' });
+      assert.equal(direct.sent[0]?.nextHop, 'sip:core:5060');
+    });
+
+    it(`${method} that did not leave by one leg leaves by the next, and by none when none is ready`, async () => {
+      drachtio.answer = () => ({ kind: 'not-sent', code: 'PPG_E_LEG_DOWN', cause: 'link lost' });
+      assert.equal((await sender()[method](message())).leg, 'direct');
+      direct.ready = false;
+      const { answer, leg } = await sender()[method](message());
+      assert.deepEqual([answer.kind, leg], ['not-sent', undefined]);
+    });
+  }
+
   it('says what could be carried, ready or not, and what can be now', () => {
     direct.ready = false;
     const both = sender();

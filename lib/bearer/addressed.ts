@@ -1,0 +1,142 @@
+import type { Clock } from '../base/clock.ts';
+import { randomToken } from '../base/ids.ts';
+import type { HeaderField, Push } from '../model/push.ts';
+import { CSEQS_PER_ATTEMPT } from '../sip/digest-client.ts';
+import { acceptContactFor, acceptContactForInstance } from '../sip/feature-tags.ts';
+import type { DeliveryAttempt } from './bearer.ts';
+
+/** What every request about a push says of the gateway. */
+export interface AddressedOptions {
+  readonly clock: Clock;
+  /** The gateway's public service identity, a SIP URI: From and P-Asserted-Identity of every push. */
+  readonly identity: string;
+  /** Host that makes charging identifiers (RFC 7315 icid-generated-at) and names our operator (orig-ioi). */
+  readonly domain: string;
+  /** Whether pushes of an initiator ask the core to hide who sends them (RFC 3325 section 9.3). Default: no. */
+  readonly hidesIdentity?: ((initiator: string) => boolean) | undefined;
+  /** The gateway's word on a push: its X-Wap-Push-Info (WAP-235). Default: none. */
+  readonly vouches?: ((push: Push) => string | undefined) | undefined;
+}
+
+/** A request of a push, all but its content. */
+export interface Addressed {
+  readonly uri: string;
+  /** From, To, Call-ID, CSeq, caller preferences, the gateway's identity, Date, Expires, X-Wap-Push-Id, X-Wap-Push-Info. */
+  readonly headers: readonly HeaderField[];
+}
+
+/** Undefined when an address of the attempt cannot stand in a SIP message (PAP code 2002). */
+export type Addresser = (attempt: DeliveryAttempt, method: string) => Addressed | undefined;
+
+/** Octets of the headers that an {@link Addresser} writes and of the start line, by experience 600 to 750. */
+export const ADDRESSED_OCTETS = 800;
+
+const PRIVATE: HeaderField = { name: 'Privacy', value: 'id' };
+const FORK: HeaderField = { name: 'Request-Disposition', value: 'fork, parallel' };
+const NO_FORK: HeaderField = { name: 'Request-Disposition', value: 'no-fork' };
+
+/** RFC 3261 section 20.19: Expires is a 32 bit number of seconds. */
+const LONGEST_EXPIRES = 2 ** 32 - 1;
+
+/** What ends a URI in a header or a start line; addresses are checked where they come in, and once more here. */
+const NOT_IN_URI = /[\s<>"]/;
+
+/**
+ * Writes requests that bring a push to its target and to nobody else, in the form of docs/bearers.md. All attempts of a
+ * push to a target keep Call-ID, From tag and X-Wap-Push-Id, whatever bearer makes them; CSeq rises with the attempt.
+ */
+export function createAddresser(options: AddressedOptions): Addresser {
+  const { clock, identity, domain, hidesIdentity, vouches } = options;
+  const asserted: HeaderField = { name: 'P-Asserted-Identity', value: `<${identity}>` };
+  const from = `<${identity}>;tag=`;
+  const charging = chargingVectors(domain);
+  const date = sipDates(clock);
+  const applicationOf = applications();
+
+  return (attempt, method) => {
+    const { push, address } = attempt;
+    const routed = route(attempt, applicationOf(push));
+    if (NOT_IN_URI.test(routed.uri) || NOT_IN_URI.test(address.aor)) return undefined;
+    const word = vouches?.(push);
+    const now = clock.now();
+    const lifetime = Math.ceil((attempt.expiresAt - now) / 1000);
+    const headers: HeaderField[] = [
+      { name: 'From', value: from + attempt.fromTag },
+      { name: 'To', value: `<${address.aor}>` },
+      { name: 'Call-ID', value: attempt.callId },
+      { name: 'CSeq', value: `${firstCSeq(attempt.attempt)} ${method}` },
+      asserted,
+    ];
+    if (hidesIdentity?.(push.initiator) === true) headers.push(PRIVATE);
+    headers.push({ name: 'P-Charging-Vector', value: charging() }, ...routed.headers);
+    headers.push(
+      { name: 'Date', value: date(now) },
+      { name: 'Expires', value: String(Math.min(Math.max(lifetime, 1), LONGEST_EXPIRES)) },
+      { name: 'X-Wap-Push-Id', value: push.key },
+    );
+    if (word !== undefined) headers.push({ name: 'X-Wap-Push-Info', value: word });
+    return { uri: routed.uri, headers };
+  };
+}
+
+/** Attempt 1 has the numbers 1 to 8, attempt 2 those from 9 on: what an answered challenge uses up is never used again. */
+const firstCSeq = (attempt: number): number => (attempt - 1) * CSEQS_PER_ATTEMPT + 1;
+
+/** Accept-Contact of a push's application, made once for each push; undefined when nothing can be asked for. */
+function applications(): (push: Push) => HeaderField | undefined {
+  const known = new WeakMap<Push, HeaderField | null>();
+  return (push) => {
+    let field = known.get(push);
+    if (field === undefined) {
+      const accept = acceptContactFor(push.applicationId);
+      field = accept === undefined ? null : { name: 'Accept-Contact', value: accept };
+      known.set(push, field);
+    }
+    return field ?? undefined;
+  };
+}
+
+/**
+ * Request URI and caller preferences (RFC 3841) that bring the request to its target and to nobody else: the GRUU
+ * where there is one, else the instance. The application is asked for unless the device is known to have told
+ * nothing of applications: then `explicit` would drop it.
+ */
+function route({ address, target }: DeliveryAttempt, application: HeaderField | undefined): Addressed {
+  const device = target.kind === 'device' ? target.device : undefined;
+  const asked = device !== undefined && device.applications === undefined ? undefined : application;
+  const wanted = asked === undefined ? [] : [asked];
+  const gruu = device === undefined ? address.gruu : device.gruu;
+  if (gruu !== undefined) return { uri: gruu, headers: wanted };
+  const instance = device === undefined ? address.instance : device.instance;
+  if (instance === undefined) {
+    return { uri: requestUri(address.aor), headers: [...wanted, device === undefined ? FORK : NO_FORK] };
+  }
+  const only = acceptContactForInstance(instance);
+  const preferences = only === undefined ? [] : [{ name: 'Accept-Contact', value: only }];
+  return { uri: requestUri(address.aor), headers: [...preferences, ...wanted, NO_FORK] };
+}
+
+/** A telephone number says that it is one, so that the core may look it up (RFC 3261 section 19.1.1). */
+const requestUri = (aor: string): string => (aor.startsWith('sip:+') ? `${aor};user=phone` : aor);
+
+/** P-Charging-Vector values, a new icid for every request that we originate (RFC 7315 section 5.6). */
+function chargingVectors(domain: string): () => string {
+  const process = randomToken(8);
+  const rest = `;icid-generated-at=${domain};orig-ioi=${domain}`;
+  let count = 0;
+  return () => `icid-value=${process}${(count++).toString(36)}${rest}`;
+}
+
+/** Values of Date (RFC 3261 section 20.17), made once a second. */
+function sipDates(clock: Clock): (now: number) => string {
+  let second = Math.floor(clock.now() / 1000);
+  let text = new Date(second * 1000).toUTCString();
+  return (now) => {
+    const current = Math.floor(now / 1000);
+    if (current !== second) {
+      second = current;
+      text = new Date(current * 1000).toUTCString();
+    }
+    return text;
+  };
+}

@@ -29,6 +29,7 @@ import { readThirdPartyRegister } from '../../lib/sip/third-party-register.ts';
 import { checkRequest, stampTopVia } from '../../lib/stack/inbound.ts';
 import { tortureMessage, tortureNames } from '../support/torture.ts';
 import type { FuzzTarget } from './fuzz.ts';
+import { REGINFO_TARGET } from './reginfo-target.ts';
 import { buffers, lines, tolerated } from './tools.ts';
 
 const TORTURE = (['rfc4475', 'rfc5118'] as const).flatMap((source) =>
@@ -352,4 +353,5 @@ export const SIP_TARGETS: readonly FuzzTarget[] = [
   digest,
   preferences,
   thirdPartyRegister,
+  REGINFO_TARGET,
 ];

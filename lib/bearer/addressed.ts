@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts';
-import { randomToken } from '../base/ids.ts';
 import type { HeaderField, Push } from '../model/push.ts';
+import { chargingVectors } from '../sip/charging-vector.ts';
 import { CSEQS_PER_ATTEMPT } from '../sip/digest-client.ts';
-import { acceptContactFor, acceptContactForInstance } from '../sip/feature-tags.ts';
+import { acceptContactFor } from '../sip/feature-tags.ts';
+import { isSafeUri, type Way, wayTo } from '../sip/way-to.ts';
 import type { DeliveryAttempt } from './bearer.ts';
 
 /** What every request about a push says of the gateway. */
@@ -32,14 +33,9 @@ export type Addresser = (attempt: DeliveryAttempt, method: string) => Addressed 
 export const ADDRESSED_OCTETS = 800;
 
 const PRIVATE: HeaderField = { name: 'Privacy', value: 'id' };
-const FORK: HeaderField = { name: 'Request-Disposition', value: 'fork, parallel' };
-const NO_FORK: HeaderField = { name: 'Request-Disposition', value: 'no-fork' };
 
 /** RFC 3261 section 20.19: Expires is a 32 bit number of seconds. */
 const LONGEST_EXPIRES = 2 ** 32 - 1;
-
-/** What ends a URI in a header or a start line; addresses are checked where they come in, and once more here. */
-const NOT_IN_URI = /[\s<>"]/;
 
 /**
  * Writes requests that bring a push to its target and to nobody else, in the form of docs/bearers.md. All attempts of a
@@ -56,7 +52,7 @@ export function createAddresser(options: AddressedOptions): Addresser {
   return (attempt, method) => {
     const { push, address } = attempt;
     const routed = route(attempt, applicationOf(push));
-    if (NOT_IN_URI.test(routed.uri) || NOT_IN_URI.test(address.aor)) return undefined;
+    if (!isSafeUri(routed.uri) || !isSafeUri(address.aor)) return undefined;
     const word = vouches?.(push);
     const now = clock.now();
     const lifetime = Math.ceil((attempt.expiresAt - now) / 1000);
@@ -97,34 +93,13 @@ function applications(): (push: Push) => HeaderField | undefined {
 }
 
 /**
- * Request URI and caller preferences (RFC 3841) that bring the request to its target and to nobody else: the GRUU
- * where there is one, else the instance. The application is asked for unless the device is known to have told
- * nothing of applications: then `explicit` would drop it.
+ * The way to the target. The application is asked for unless the device is known to have told nothing of applications: then
+ * `explicit` would drop it.
  */
-function route({ address, target }: DeliveryAttempt, application: HeaderField | undefined): Addressed {
+function route({ address, target }: DeliveryAttempt, application: HeaderField | undefined): Way {
   const device = target.kind === 'device' ? target.device : undefined;
   const asked = device !== undefined && device.applications === undefined ? undefined : application;
-  const wanted = asked === undefined ? [] : [asked];
-  const gruu = device === undefined ? address.gruu : device.gruu;
-  if (gruu !== undefined) return { uri: gruu, headers: wanted };
-  const instance = device === undefined ? address.instance : device.instance;
-  if (instance === undefined) {
-    return { uri: requestUri(address.aor), headers: [...wanted, device === undefined ? FORK : NO_FORK] };
-  }
-  const only = acceptContactForInstance(instance);
-  const preferences = only === undefined ? [] : [{ name: 'Accept-Contact', value: only }];
-  return { uri: requestUri(address.aor), headers: [...preferences, ...wanted, NO_FORK] };
-}
-
-/** A telephone number says that it is one, so that the core may look it up (RFC 3261 section 19.1.1). */
-const requestUri = (aor: string): string => (aor.startsWith('sip:+') ? `${aor};user=phone` : aor);
-
-/** P-Charging-Vector values, a new icid for every request that we originate (RFC 7315 section 5.6). */
-function chargingVectors(domain: string): () => string {
-  const process = randomToken(8);
-  const rest = `;icid-generated-at=${domain};orig-ioi=${domain}`;
-  let count = 0;
-  return () => `icid-value=${process}${(count++).toString(36)}${rest}`;
+  return wayTo(address.aor, device ?? address, device === undefined, asked === undefined ? [] : [asked]);
 }
 
 /** Values of Date (RFC 3261 section 20.17), made once a second. */

@@ -18,6 +18,7 @@ import type { HopPace } from './hop-pace.ts';
 import { type EngineLimits, LEASE, type RetryPolicy } from './limits.ts';
 import type { Notifier } from './notifier.ts';
 import { attemptRecord, outcomeOf, wantsProof } from './outcome.ts';
+import { type Prover, type Tried, withEarlyProofs } from './prove.ts';
 import { offlineWait } from './retry.ts';
 import { route, targetId } from './router.ts';
 import type { Subscribers } from './subscribers.ts';
@@ -41,15 +42,12 @@ export interface DelivererOptions {
   readonly nextLease: () => Lease | undefined;
   /** Gets the notifications that final states made, or hears that the store owes one. */
   readonly notifier: Pick<Notifier, 'hasRoom' | 'send' | 'kick'>;
+  /** Knows what is told of a push while it is tried. */
+  readonly proofs: Pick<Prover, 'begin' | 'take'>;
   /** Whether the subscriber is to get the push; `unsure` leaves it waiting. Default: yes. Must not throw or reject. */
   readonly allowDelivery?: (push: Push, address: RecipientAddress) => Consent | Promise<Consent>;
   /** Told when a recipient waits until `due`. */
   readonly onDue: (due: number) => void;
-}
-
-interface Tried {
-  readonly result: DeliveryResult & { readonly leg?: string };
-  readonly record: AttemptRecord;
 }
 
 /**
@@ -73,6 +71,7 @@ export class Deliverer {
     try {
       return await this.#once(claim);
     } catch (error) {
+      this.#o.proofs.take(claim);
       const { pushId, initiator } = claim.pushData;
       this.#o.log.error(
         { pushId, initiator, cause: messageOf(error) },
@@ -150,20 +149,23 @@ export class Deliverer {
         devices: targets.length,
       });
     }
+    this.#o.proofs.begin(claim);
     const [only] = targets;
-    const tried =
+    const answered =
       targets.length === 1 && only !== undefined
         ? [await this.#try(claim, only, startedAt)]
         : await Promise.all(targets.map((target) => this.#try(claim, target, startedAt)));
 
     const now = clock.now();
-    for (const { result } of tried) {
+    for (const { result } of answered) {
       if (pace.learn(claim.address.aor, result)) {
         this.#o.onDue(pace.pausedUntil);
         events.emit('hop', { at: now, pausedUntil: pace.pausedUntil });
       }
     }
-    const offline = tried.some(({ result }) => result.kind === 'retry' && result.why === 'offline');
+    const offline = answered.some(({ result }) => result.kind === 'retry' && result.why === 'offline');
+    const registeredMeanwhile = offline && (await this.#registeredSince(claim.address.aor, before, startedAt));
+    const tried = withEarlyProofs(answered, this.#o.proofs.take(claim));
     const outcome = outcomeOf(
       claim,
       tried.map(({ result }) => result),
@@ -172,7 +174,7 @@ export class Deliverer {
         limits,
         wait: { policy: this.#o.retry, random: this.#o.random },
         covered: subscribers.covers,
-        registeredMeanwhile: offline && (await this.#registeredSince(claim.address.aor, before, startedAt)),
+        registeredMeanwhile,
       },
     );
     const causes = tried.map(({ result }) => result.cause).join('; ');

@@ -6,9 +6,10 @@ import type { Logger } from '../base/log.ts';
 import type { Bearer } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
 import { type ClientCapabilities, capabilitiesOf } from '../model/capabilities.ts';
+import type { Proof } from '../model/delivery.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
 import type { CancelAnswer, PapService, StatusAnswer } from '../model/pap-service.ts';
-import type { Push, Submission } from '../model/push.ts';
+import type { Push, RecipientRef, Submission } from '../model/push.ts';
 import type { Consent } from '../security/consent.ts';
 import type { PushStatus, Store } from '../store/store.ts';
 import { accept, type SubmitAnswer } from './accept.ts';
@@ -18,6 +19,7 @@ import { HopPace, type HopPacePolicy } from './hop-pace.ts';
 import type { EngineLimits, RetryPolicy } from './limits.ts';
 import { Notifier, type NotifyPolicy, type Post } from './notifier.ts';
 import { Operator } from './operator.ts';
+import { Prover } from './prove.ts';
 import { statusAnswer } from './queries.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Gate, Subscribers } from './subscribers.ts';
@@ -74,6 +76,7 @@ export class Engine implements PapService {
   readonly #o: EngineOptions;
   readonly #scheduler: Scheduler;
   readonly #notifier: Notifier;
+  readonly #prover: Prover;
   readonly #newKey: () => string;
   /** For operators. */
   readonly operator: Operator;
@@ -101,8 +104,17 @@ export class Engine implements PapService {
       post: options.post,
       policy: options.notify,
     });
+    this.#prover = new Prover({
+      store,
+      clock,
+      log,
+      events,
+      onEnded: () => this.#notifier.kick(),
+      onFreed: () => this.#scheduler.kick(),
+    });
     const deliverer = new Deliverer({
       ...options,
+      proofs: this.#prover,
       pace,
       nextLease: () => this.#scheduler.nextLease(),
       notifier: this.#notifier,
@@ -231,6 +243,15 @@ export class Engine implements PapService {
   /** A push with its recipients and their attempts. */
   find(initiator: string, pushId: string): Promise<PushStatus | undefined> {
     return this.#o.store.status(initiator, pushId);
+  }
+
+  /**
+   * Somebody told that a device has a push, or will not take it: ends what waits for that, and is kept for an attempt
+   * that is still under way. A refusal decides only when no other device may have the push. Who tells must have been
+   * checked. True when the recipient ended by it. Never rejects.
+   */
+  async prove(ref: RecipientRef, proof: Proof): Promise<boolean> {
+    return this.#state === 'new' ? false : this.#prover.prove(ref, proof);
   }
 
   /** A registration of the user was seen. */

@@ -40,9 +40,11 @@ export function outcomeOf(claim: Claim, results: readonly DeliveryResult[], cont
       deliveredBy: delivered.proof === 'device' ? deliveredBy : 'unconfirmed',
     };
   }
-  if (results.some((result) => result.kind === 'accepted')) {
-    // Nothing on the way to a relay can prove delivery: preferconfirmed falls back to unconfirmed and says so.
-    if (claim.pushData.qos?.deliveryMethod === 'preferconfirmed') {
+  const accepted = results.filter((result) => result.kind === 'accepted');
+  if (accepted.length > 0) {
+    // Where no proof will come, preferconfirmed falls back to unconfirmed and says so.
+    const proofComes = accepted.some((result) => result.proofComes === true);
+    if (!proofComes && claim.pushData.qos?.deliveryMethod === 'preferconfirmed') {
       return { to: 'delivered', code: PAP.OK, desc: describeCode(PAP.OK), deliveredBy: 'unconfirmed' };
     }
     return awaitConfirmation(claim, context);

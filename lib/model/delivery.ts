@@ -41,16 +41,25 @@ export type DeliveryResult =
   | { readonly kind: 'unknown'; readonly code: number; readonly cause: string };
 
 /**
- * What somebody said of a push after its attempt had ended: the device has it, or will not take it.
+ * What somebody said of a push besides the answer to its attempt, mostly later: the device has it, or will not take it.
  */
-export type Proof =
-  | { readonly kind: 'delivered'; readonly cause: string }
-  | {
-      readonly kind: 'failed';
-      readonly state: 'undeliverable' | 'aborted';
-      readonly code: number;
-      readonly cause: string;
-    };
+export type Proof = ProofOrigin &
+  (
+    | { readonly kind: 'delivered'; readonly cause: string }
+    | {
+        readonly kind: 'failed';
+        readonly state: 'undeliverable' | 'aborted';
+        readonly code: number;
+        readonly cause: string;
+      }
+  );
+
+export interface ProofOrigin {
+  /** What the proof came by, for metrics: `imdn`, `fetch`, `msrp`. */
+  readonly source?: string;
+  /** Whose proof it is, as in AttemptRecord.device. Absent: not known, which is enough while one device was asked. */
+  readonly device?: string;
+}
 
 /** The right to try one recipient, given by the store to one owner until `leaseUntil`. */
 export interface Claim extends RecipientRef {

@@ -1,3 +1,4 @@
+import type { RecipientRef } from './push.ts';
 import type { RecipientState } from './states.ts';
 
 interface Of {
@@ -27,6 +28,18 @@ export type EngineEvents = {
     readonly cause: string;
     /** When it will be tried again, for pending. */
     readonly due?: number;
+  };
+  /**
+   * Somebody told of a push besides the answer to its attempt. `applied`: the recipient ended by it. `early`: its attempt
+   * is under way still and will take it into account. `ignored`: the recipient is over or unknown, or other devices of it
+   * may yet deliver.
+   */
+  proof: RecipientRef & {
+    readonly at: number;
+    readonly source: string;
+    readonly kind: 'delivered' | 'failed';
+    readonly result: 'applied' | 'early' | 'ignored';
+    readonly cause: string;
   };
   /** A result notification was tried. */
   notification: Of & {

@@ -36,6 +36,7 @@ export function createMetrics(ppg: Observed, options: MetricsOptions = {}): Metr
     ...countOutcomes(ppg, registers),
     ...countNotifications(ppg, registers),
     ...countPauses(ppg, registers, clock),
+    ...countProofs(ppg, registers),
   ];
   gaugeStore(ppg, registers, clock);
   return {
@@ -143,6 +144,16 @@ function countNotifications(ppg: Observed, registers: Registry[]): Off[] {
   });
   for (const result of ['done', 'retry', 'dead']) notifications.inc({ result }, 0);
   return [ppg.on('notification', (event) => notifications.inc({ result: event.result }))];
+}
+
+function countProofs(ppg: Observed, registers: Registry[]): Off[] {
+  const proofs = new Counter({
+    name: 'ppg_proofs_total',
+    help: 'Reports on pushes besides the answers to attempts, by source: applied, early (the attempt is under way), ignored',
+    labelNames: ['source', 'result'],
+    registers,
+  });
+  return [ppg.on('proof', ({ source, result }) => proofs.inc({ source, result }))];
 }
 
 function countPauses(ppg: Observed, registers: Registry[], clock: Clock): Off[] {

@@ -26,11 +26,13 @@ import {
   CANCELLED,
   endOfTime,
   isCancellable,
+  isConfirmable,
   LEFT_OUT,
   leftOut,
   NEVER,
   REPLACED,
   wantsProof,
+  withProof,
 } from './rules.ts';
 import type {
   Acceptance,
@@ -38,6 +40,7 @@ import type {
   CancelAnswer,
   Cancellation,
   CancelledRecipient,
+  Confirmation,
   Lease,
   NotificationSettlement,
   PushStatus,
@@ -283,15 +286,19 @@ class MemoryStore implements Store {
     });
   }
 
-  async confirm(
-    confirmation: RecipientRef & { at: number; state: FinalState; code: number; desc: string },
-  ): Promise<Settled | undefined> {
+  async confirm(confirmation: Confirmation): Promise<Settled | undefined> {
     this.#check();
     const row = this.#data.pushes.get(confirmation.push)?.recipients[confirmation.index];
-    if (row?.state !== 'awaiting-confirmation') return undefined;
+    if (row === undefined || !isConfirmable(row.state, row.attempt)) return undefined;
+    const { records, ends } = withProof(row.attempts, row.state, confirmation);
+    row.attempts = records;
+    if (!ends) return undefined;
     const { state, code, desc, at } = confirmation;
-    if (state === 'delivered') row.deliveredBy = 'confirmed';
-    return this.#end(row, { state, code, desc }, at);
+    const fromPending = row.state === 'pending';
+    const settled = this.#end(row, { state, code, desc }, at);
+    if (!fromPending) return settled;
+    this.#lines.stand(row.address.aor, at);
+    return { ...settled, fromPending };
   }
 
   #end(row: Row, end: { state: FinalState; code: number; desc: string }, at: number): Settled {

@@ -2,6 +2,7 @@ import { namedRecipients, type RecipientAddress } from '../model/address.ts';
 import { type AttemptRecord, MAX_ATTEMPT_RECORDS, type Push } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import type { Attempted, FinalState, RecipientState } from '../model/states.ts';
+import type { Confirmation } from './store.ts';
 
 /** Due time of a recipient that is never claimed again: its time is over and expire() will end it. */
 export const NEVER: number = Number.MAX_SAFE_INTEGER;
@@ -58,3 +59,32 @@ export function leftOut(recipients: readonly RecipientAddress[], cancelled: read
   const taken = new Set(namedRecipients(places, cancelled).found);
   return places.filter((place) => !taken.has(place)).map(({ index }) => index);
 }
+
+/** States of a recipient that a proof can end: an attempt was made, and none is under way. */
+export const isConfirmable = (state: RecipientState, attempt: number): boolean =>
+  state === 'awaiting-confirmation' || (state === 'pending' && attempt > 0);
+
+/**
+ * The records of a recipient with what a proof says of a device in its last one, and whether the recipient ends by it;
+ * see Store.confirm. A proof that names no device speaks for the only one that is left.
+ */
+export function withProof(
+  records: readonly AttemptRecord[],
+  state: RecipientState,
+  { state: end, code, at, device, cause }: Pick<Confirmation, 'state' | 'code' | 'at' | 'device' | 'cause'>,
+): { readonly records: readonly AttemptRecord[]; readonly ends: boolean } {
+  const last = new Map(records.map((record, place) => [record.device, place]));
+  const open = [...last.values()].filter((place) => mayHaveIt(records[place] as AttemptRecord, state));
+  const about = device !== undefined ? last.get(device) : open.length === 1 ? open[0] : undefined;
+  const delivered = end === 'delivered';
+  const said = records.map((record, place) =>
+    place === about
+      ? { ...record, result: delivered ? 'delivered' : 'failed', code, endedAt: at, cause: cause ?? record.cause }
+      : record,
+  );
+  return { records: said, ends: delivered || open.every((place) => place === about) };
+}
+
+/** Of a recipient that goes on trying everybody may get it who has not refused. */
+const mayHaveIt = ({ result }: AttemptRecord, state: RecipientState): boolean =>
+  state === 'pending' ? result !== 'failed' : result === 'accepted' || result === 'unknown';

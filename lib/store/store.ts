@@ -100,6 +100,20 @@ export interface Settled extends RecipientRef {
   readonly pushId: string;
   readonly state: FinalState;
   readonly code: number;
+  /** True: it was pending, so that the next of its address-of-record may go on. */
+  readonly fromPending?: boolean;
+}
+
+/** What is known of a recipient from elsewhere than its attempt, see Store.confirm. */
+export interface Confirmation extends RecipientRef {
+  readonly at: number;
+  readonly state: FinalState;
+  readonly code: number;
+  readonly desc: string;
+  /** Whose word it is, as in AttemptRecord.device. */
+  readonly device?: string;
+  /** Takes the place of the cause in the record of the device's last attempt. */
+  readonly cause?: string;
 }
 
 export interface NotificationSettlement extends RecipientRef {
@@ -195,12 +209,13 @@ export interface Store {
   renew(claims: readonly (RecipientRef & { attempt: number })[], leaseUntil: number): Promise<boolean[]>;
 
   /**
-   * Proof that came after its attempt: awaiting-confirmation to delivered or to another end. Undefined when the
-   * recipient is not waiting for one.
+   * Proof that came after its attempt: awaiting-confirmation to delivered or to another end, likewise a recipient that is
+   * pending again after an attempt. The last record of the device says from then on what the proof says.
+   * `delivered` ends the recipient; any other end does so only when no device is left that may have it still: of a
+   * recipient that awaits confirmation those whose attempt was accepted or had no answer, of a pending one all that
+   * have not refused. Undefined when the recipient does not end by this call.
    */
-  confirm(
-    confirmation: RecipientRef & { at: number; state: FinalState; code: number; desc: string },
-  ): Promise<Settled | undefined>;
+  confirm(confirmation: Confirmation): Promise<Settled | undefined>;
 
   /**
    * Ends what has run out of time, at most `limit`: pending to `expired` (4001), awaiting-confirmation to `timeout` (4000). A pending recipient of a confirmed or preferconfirmed push whose

@@ -140,8 +140,9 @@ export function decodeNotification(row: Row): Notification {
   };
 }
 
-export function decodeSettled([push, index, initiator, pushId, state, code]: SettledRow): Settled {
-  return { push, index, initiator, pushId, state: stateOf(state) as FinalState, code };
+export function decodeSettled([push, index, initiator, pushId, state, code, fromPending]: SettledRow): Settled {
+  const settled = { push, index, initiator, pushId, state: stateOf(state) as FinalState, code };
+  return fromPending === 1 ? { ...settled, fromPending: true } : settled;
 }
 
 export const decodeCancelled = ([push, rows]: CancelRows): CancelledRecipient[] =>

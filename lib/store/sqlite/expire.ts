@@ -1,13 +1,15 @@
-import { endOfTime } from '../rules.ts';
+import type { AttemptRecord } from '../../model/push.ts';
+import { endOfTime, isConfirmable, withProof } from '../rules.ts';
 import type { Database, SqlRow } from './driver.ts';
 import type { Ended, Finish } from './finish.ts';
 import type { Lines } from './lines.ts';
 import type { Live } from './live.ts';
 import type { Handler } from './messages.ts';
-import { ATTEMPTED, AWAITING, PENDING, stateNumber } from './schema.ts';
+import { ATTEMPTED, PENDING, STATES, stateNumber } from './schema.ts';
 
 const WAITING_COLUMNS = `
-  r.key, r.idx, r.push, r.state, r.aor, r.attempted, r.proof, r.confirmed, p.recipients, p.notify, p.initiator, p.push_id`;
+  r.key, r.idx, r.push, r.state, r.aor, r.attempted, r.proof, r.confirmed, p.recipients, p.notify, p.initiator, p.push_id,
+  r.attempt, r.attempts`;
 
 const SELECT_OVER = `
   SELECT ${WAITING_COLUMNS} FROM recipient r INDEXED BY recipient_ends JOIN push p ON p.id = r.push
@@ -15,6 +17,8 @@ const SELECT_OVER = `
 
 const SELECT_ONE = `
   SELECT ${WAITING_COLUMNS} FROM recipient r JOIN push p ON p.id = r.push WHERE r.key = ? AND r.idx = ?`;
+
+const SET_ATTEMPTS = 'UPDATE recipient SET attempts = ? WHERE key = ? AND idx = ?';
 
 type Waiting = Ended & {
   readonly state: number;
@@ -24,24 +28,40 @@ type Waiting = Ended & {
   readonly confirmed: number;
   readonly initiator: string;
   readonly pushId: string;
+  readonly attempt: number;
+  readonly attempts: string | null;
 };
 
 function waitingOf(row: SqlRow): Waiting {
-  const [key, index, push, state, aor, attempted, proof, confirmed, recipients, notify, initiator, pushId] =
+  const [key, index, push, state, aor, attempted, proof, confirmed, recipients, notify, initiator, pushId, ...rest] =
     row as readonly never[];
+  const [attempt, attempts] = rest;
   return {
     ...({ key, index, push, state, aor, attempted, confirmed, recipients, initiator, pushId } as unknown as Waiting),
+    ...({ attempt, attempts } as unknown as Pick<Waiting, 'attempt' | 'attempts'>),
     proof: proof === 1,
     notify: notify === 1,
   };
 }
 
-/** What expire() and confirm() answer of a recipient: key, index, initiator, push-id, state, code. */
-export type SettledRow = readonly [string, number, string, string, number, number];
+/** What expire() and confirm() answer of a recipient: key, index, initiator, push-id, state, code, 1 if confirmed while pending. */
+export type SettledRow = readonly [string, number, string, string, number, number, number?];
+
+export type ConfirmArgs = readonly [
+  key: string,
+  index: number,
+  at: number,
+  state: number,
+  code: number,
+  description: string | null,
+  device: string | null,
+  cause: string | null,
+];
 
 export function expiry(db: Database, live: Live, lines: Lines, finish: Finish): { expire: Handler; confirm: Handler } {
   const selectOver = db.prepare(SELECT_OVER);
   const selectOne = db.prepare(SELECT_ONE);
+  const setAttempts = db.prepare(SET_ATTEMPTS);
 
   return {
     expire: (args): SettledRow[] => {
@@ -69,22 +89,28 @@ export function expiry(db: Database, live: Live, lines: Lines, finish: Finish): 
     },
 
     confirm: (args): SettledRow | null => {
-      const [key, index, at, state, code, description] = args as unknown as [
-        string,
-        number,
-        number,
-        number,
-        number,
-        string | null,
-      ];
-      const row = live.tally.awaiting === 0 ? undefined : selectOne.get([key, index]);
+      const [key, index, at, state, code, description, device, cause] = args as unknown as ConfirmArgs;
+      const row = live.tally.awaiting + live.tally.pending === 0 ? undefined : selectOne.get([key, index]);
       if (row === undefined) return null;
       const waiting = waitingOf(row);
-      if (waiting.state !== AWAITING) return null;
-      live.tally.awaiting--;
-      const confirmed = state === stateNumber('delivered') ? 1 : waiting.confirmed;
-      finish.ended(waiting, { state, code, description, at, confirmed });
-      return [key, index, waiting.initiator, waiting.pushId, state, code];
+      const before = STATES[waiting.state] ?? 'cancelled';
+      if (!isConfirmable(before, waiting.attempt)) return null;
+      const old = waiting.attempts === null ? [] : (JSON.parse(waiting.attempts) as AttemptRecord[]);
+      const { records, ends } = withProof(old, before, {
+        state: (STATES[state] ?? 'delivered') as 'delivered',
+        code,
+        at,
+        ...(device !== null && { device }),
+        ...(cause !== null && { cause }),
+      });
+      if (records.length > 0) setAttempts.run([JSON.stringify(records), key, index]);
+      if (!ends) return null;
+      const pending = waiting.state === PENDING;
+      if (pending) live.tally.pending--;
+      else live.tally.awaiting--;
+      finish.ended(waiting, { state, code, description, at, confirmed: waiting.confirmed });
+      if (pending) lines.stand(waiting.aor, at);
+      return [key, index, waiting.initiator, waiting.pushId, state, code, pending ? 1 : 0];
     },
   };
 }

@@ -12,6 +12,7 @@ import type {
   AcceptResult,
   CancelAnswer,
   Cancellation,
+  Confirmation,
   Lease,
   NotificationSettlement,
   PushStatus,
@@ -183,13 +184,14 @@ class ThreadStore implements SqliteStore {
     return (await this.#thread.call([OP.renew, leaseUntil, ...refs])) as boolean[];
   }
 
-  async confirm(
-    confirmation: RecipientRef & { at: number; state: FinalState; code: number; desc: string },
-  ): Promise<Settled | undefined> {
-    const { push, index, at, state, code, desc } = confirmation;
-    const args = [push, index, at, stateNumber(state), code, storedDescription(code, desc)];
-    const row = (await this.#thread.call([OP.confirm, ...args])) as SettledRow | null;
-    return row === null ? undefined : decodeSettled(row);
+  async confirm(confirmation: Confirmation): Promise<Settled | undefined> {
+    const { push, index, at, state, code, desc, device, cause } = confirmation;
+    const said = [stateNumber(state), code, storedDescription(code, desc), device ?? null, cause ?? null];
+    const row = (await this.#thread.call([OP.confirm, push, index, at, ...said])) as SettledRow | null;
+    if (row === null) return undefined;
+    // One that went back to its line when its lease ran out and ends there is not settled by anybody.
+    this.#inFlight.delete(refOf(push, index));
+    return decodeSettled(row);
   }
 
   async expire({ now, limit }: { now: number; limit: number }): Promise<Settled[]> {

@@ -195,6 +195,75 @@ export const settlementRules: StoreRules = (use) => {
       assert.equal((await recipientOf(store, 'k1')).state, 'undeliverable');
     });
 
+    it('a proof ends a recipient that is tried again, and the next of its line may go on', async () => {
+      const { store } = use();
+      const claim = await submitAndClaim(store, 'k1', { method: 'confirmed' });
+      await submit(store, 'k2');
+      await settle(store, claim, retryAt(T0 + HOUR, { attempted: 'unknown' }), {
+        attempts: [{ ...record(1), result: 'unknown' }],
+      });
+      const proof = { push: 'k1', index: 0, at: T0 + 50, state: 'delivered', code: 1000, desc: 'OK' } as const;
+      const ended = await store.confirm({ ...proof, device: 'urn:uuid:1', cause: 'fetched' });
+      assert.equal(ended?.fromPending, true);
+      const { state, deliveredBy, attempts } = await recipientOf(store, 'k1');
+      assert.deepEqual({ state, deliveredBy }, { state: 'delivered', deliveredBy: 'confirmed' });
+      assert.deepEqual(attempts, [{ ...record(1, 'fetched'), endedAt: T0 + 50 }]);
+      assert.deepEqual(await dueKeys(store, T0 + 50), ['k2']);
+      assert.deepEqual(await store.counts(), {
+        pending: 0,
+        sending: 1,
+        awaitingConfirmation: 0,
+        notifications: 1,
+        deadNotifications: 0,
+      });
+      assert.deepEqual(await dueKeys(store, T0 + 2 * HOUR), ['k2'], 'the claim of k2 ran out, k1 is over');
+    });
+
+    it('a proof ends nothing that was never tried, nor what is under way', async () => {
+      const { store } = use();
+      const claim = await submitAndClaim(store, 'k1');
+      await submit(store, 'k2');
+      const proof = { index: 0, at: T0, state: 'delivered', code: 1000, desc: 'OK' } as const;
+      assert.equal(await store.confirm({ ...proof, push: 'k1' }), undefined);
+      assert.equal(await store.confirm({ ...proof, push: 'k2' }), undefined);
+      assert.equal((await settle(store, claim, delivered)).applied, true);
+    });
+
+    it('a refusal ends the recipient when no other device may have the push', async () => {
+      const { store } = use();
+      const claim = await submitAndClaim(store, 'k1', { method: 'confirmed' });
+      const accepted = (device: string): ReturnType<typeof record> => ({ ...record(1), device, result: 'accepted' });
+      await settle(store, claim, awaiting(T0 + HOUR), { attempts: [accepted('one'), accepted('two')] });
+      const refusal = { push: 'k1', index: 0, at: T0 + 9, state: 'aborted', code: 5235, desc: 'refused' } as const;
+      assert.equal(await store.confirm({ ...refusal, device: 'one', cause: 'no' }), undefined);
+      assert.equal(
+        await store.confirm({ ...refusal, device: 'one', cause: 'no' }),
+        undefined,
+        'said twice is said once',
+      );
+      assert.equal(await store.confirm({ ...refusal, device: 'nobody' }), undefined);
+      const waiting = await recipientOf(store, 'k1');
+      assert.deepEqual(
+        [waiting.state, waiting.attempts[0]?.result, waiting.attempts[0]?.code],
+        ['awaiting-confirmation', 'failed', 5235],
+      );
+      assert.equal((await store.confirm(refusal))?.state, 'aborted', 'of the only one left');
+    });
+
+    it('a refusal leaves one that is tried again to the devices that have not refused', async () => {
+      const { store } = use();
+      const claim = await submitAndClaim(store, 'k1');
+      const attempts = [
+        { ...record(1), device: 'one', result: 'unknown' },
+        { ...record(1), device: 'two', result: 'busy' },
+      ];
+      await settle(store, claim, retryAt(T0 + 100, { attempted: 'unknown' }), { attempts });
+      const refusal = { push: 'k1', index: 0, at: T0 + 9, state: 'aborted', code: 5235, desc: 'refused' } as const;
+      assert.equal(await store.confirm({ ...refusal, device: 'one' }), undefined);
+      const [again] = await store.claimDue({ now: T0 + 100, limit: 1, ...lease(T0 + 900) });
+      assert.equal(again?.attempts[0]?.result, 'failed');
+    });
+
     it('recipients of one push settle on their own', async () => {
       const { store } = use();
       const result = await submit(store, 'k1', { users: ['alice', 'bob'], lease: lease() });

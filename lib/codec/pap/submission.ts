@@ -1,6 +1,7 @@
 import { PpgError } from '../../base/errors.ts';
 import type { RecipientAddress } from '../../model/address.ts';
 import { parseApplicationId } from '../../model/application-id.ts';
+import { type BearerNames, missingBearer } from '../../model/bearer-names.ts';
 import type { ClientCapabilities } from '../../model/capabilities.ts';
 import type { Content, HeaderField, QualityOfService, Submission } from '../../model/push.ts';
 import { PAP } from '../../model/result-codes.ts';
@@ -14,6 +15,8 @@ import { readCapabilities } from './uaprof.ts';
 export interface SubmissionOptions extends AddressOptions {
   /** Name of the account that submits. */
   readonly initiator: string;
+  /** Networks and bearers that can be required. Default: those of DEFAULT_BEARER_NAMES. */
+  readonly bearerNames?: BearerNames | undefined;
 }
 
 /** Longest notify URL, characters. */
@@ -21,9 +24,6 @@ export const MAX_NOTIFY_URL = 2048;
 
 /** What the flags of WAP-235 say is for the gateway to say, never for whoever submits. */
 const GATEWAYS_OWN = new Set(['x-wap-push-info', 'x-wap-push-flag', 'push-flag']);
-
-const KNOWN_NETWORKS = new Set(['any', 'ims']);
-const KNOWN_BEARERS = new Set(['any', 'sip']);
 
 /**
  * Makes a submission of a push-message and the entities that came behind it: the content as it was sent, octets and
@@ -46,7 +46,7 @@ export function toSubmission(
   if (deliverBefore !== undefined && deliverAfter !== undefined && deliverAfter > deliverBefore) {
     throw refused('deliver-after-timestamp is later than deliver-before-timestamp');
   }
-  if (qos !== undefined) checkBearer(qos);
+  if (qos !== undefined) checkBearer(qos, options.bearerNames);
   if (notifyUrl !== undefined) checkNotifyUrl(notifyUrl);
   return {
     initiator: options.initiator,
@@ -95,19 +95,11 @@ function recipientsOf(addresses: readonly string[], options: AddressOptions): Re
   return [...new Set(addresses)].map((text) => parseAddress(text, options));
 }
 
-function checkBearer(qos: QualityOfService): void {
-  const network = qos.network?.trim().toLowerCase() ?? 'any';
-  if (qos.networkRequired && !KNOWN_NETWORKS.has(network)) {
-    throw new PpgError('PPG_E_PUSH_REFUSED', 'the required network is not available here', {
-      papCode: PAP.REQUIRED_NETWORK_NOT_AVAILABLE,
-    });
-  }
-  const bearer = qos.bearer?.trim().toLowerCase() ?? 'any';
-  if (qos.bearerRequired && !KNOWN_BEARERS.has(bearer)) {
-    throw new PpgError('PPG_E_PUSH_REFUSED', 'the required bearer is not available here', {
-      papCode: PAP.REQUIRED_BEARER_NOT_AVAILABLE,
-    });
-  }
+function checkBearer(qos: QualityOfService, names: BearerNames | undefined): void {
+  const papCode = missingBearer(qos, names);
+  if (papCode === undefined) return;
+  const what = papCode === PAP.REQUIRED_NETWORK_NOT_AVAILABLE ? 'network' : 'bearer';
+  throw new PpgError('PPG_E_PUSH_REFUSED', `the required ${what} is not available here`, { papCode });
 }
 
 const HTTP_URL = /^https?:\/\/[^\s/?#]/i;

@@ -39,11 +39,30 @@ const SAME_IN_SIP = new Set([
   'mime-version',
 ]);
 
+/** Says by which profile the entity is wrapped, where it is (docs/bearers.md): then its headers are inside. */
+export const PROFILE_HEADER = 'X-Push-Profile';
+
 /** Names beginning with `X-` that are ours to set, or that would be mistaken for a prefixed one. */
-const OURS = ['x-wap-push-id', ENTITY_PREFIX.toLowerCase()] as const;
+const OURS = ['x-wap-push-id', PROFILE_HEADER.toLowerCase(), ENTITY_PREFIX.toLowerCase()] as const;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not pass
 const FORBIDDEN = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+
+/**
+ * The headers of a push that go on to the device, in order and without Content-Type (REQ9); what belongs to the hop and
+ * the gateway's own marks are left out. Undefined when a name or value, that of Content-Type among them, cannot stand in
+ * a header.
+ */
+export function entityHeadersOf(content: Content): readonly HeaderField[] | undefined {
+  if (FORBIDDEN.test(content.type) || content.type.trim() === '') return undefined;
+  const fields: HeaderField[] = [];
+  for (const field of content.headers) {
+    if (NOT_OF_THE_ENTITY.has(field.name.toLowerCase())) continue;
+    if (!isToken(field.name) || FORBIDDEN.test(field.value)) return undefined;
+    fields.push(field);
+  }
+  return fields;
+}
 
 /**
  * The SIP header fields that carry the headers of a push (REQ9), Content-Type first, the rest in order. `X-` headers,
@@ -52,16 +71,18 @@ const FORBIDDEN = /[\u0000-\u0008\u000a-\u001f\u007f]/;
  * `P-Asserted-Identity`. Undefined when a name or value cannot stand in a SIP header.
  */
 export function sipHeadersOf(content: Content): readonly HeaderField[] | undefined {
-  if (FORBIDDEN.test(content.type) || content.type.trim() === '') return undefined;
+  const headers = entityHeadersOf(content);
+  if (headers === undefined) return undefined;
   const fields: HeaderField[] = [{ name: 'Content-Type', value: content.type }];
-  for (const { name, value } of content.headers) {
-    const lower = name.toLowerCase();
-    if (NOT_OF_THE_ENTITY.has(lower)) continue;
-    if (!isToken(name) || FORBIDDEN.test(value)) return undefined;
-    fields.push({ name: keepsItsName(lower) ? name : ENTITY_PREFIX + name, value });
-  }
+  for (const field of headers) fields.push(needsPrefix(field.name) ? prefixed(field) : field);
   return fields;
 }
 
-const keepsItsName = (lower: string): boolean =>
-  SAME_IN_SIP.has(lower) || (lower.startsWith('x-') && !OURS.some((name) => lower.startsWith(name)));
+/** True for a header that SIP has, or may have, a meaning of its own for. */
+export function needsPrefix(name: string): boolean {
+  const lower = name.toLowerCase();
+  return !SAME_IN_SIP.has(lower) && !(lower.startsWith('x-') && !OURS.some((ours) => lower.startsWith(ours)));
+}
+
+/** The field under the prefix that the receiver takes off. */
+export const prefixed = ({ name, value }: HeaderField): HeaderField => ({ name: ENTITY_PREFIX + name, value });

@@ -1,16 +1,20 @@
 import type { Logger } from '../base/log.ts';
+import type { RecipientAddress } from '../model/address.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
-import type { HeaderField, Push } from '../model/push.ts';
+import type { Content, Push } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
 import { isBinaryBody, type SipSender } from '../sip/sender.ts';
 import { ADDRESSED_OCTETS, type AddressedOptions, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
-import { sipHeadersOf } from './push-headers.ts';
+import { type Form, type FormName, formOf } from './envelope.ts';
+import { createFormChoice, type FormChoice, takesMultipart } from './profile.ts';
 import { sipOutcome } from './sip-outcome.ts';
 
 export interface SipMessageBearerOptions extends AddressedOptions {
   readonly sender: SipSender;
   readonly log: Logger;
+  /** How a push stands in the message that goes to a target. Default: `headers` for all. */
+  readonly formFor?: FormChoice | undefined;
   readonly options?: {
     /** 404 says that the user does not exist, not that he is offline; default false. */
     readonly notFoundIsFinal?: boolean;
@@ -20,10 +24,7 @@ export interface SipMessageBearerOptions extends AddressedOptions {
 }
 
 /** What of a MESSAGE is the same for every recipient and attempt of a push. */
-interface Prepared {
-  /** Push headers, Content-Type first; undefined when SIP cannot carry them. */
-  readonly headers: readonly HeaderField[] | undefined;
-  readonly body: Buffer;
+interface Prepared extends Form {
   readonly binary: boolean;
   /** Octets of body and push headers. */
   readonly bytes: number;
@@ -37,33 +38,63 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
   const { sender, log } = bearer;
   const { notFoundIsFinal = false, maxBytes = Number.POSITIVE_INFINITY } = bearer.options ?? {};
   const addressed = createAddresser(bearer);
-  const preparedPushes = new WeakMap<Push, Prepared>();
+  const formFor = bearer.formFor ?? createFormChoice();
+  const prepared = new Map<FormName, WeakMap<Content, Prepared | null>>();
 
-  function prepare(push: Push): Prepared {
-    const known = preparedPushes.get(push);
-    if (known !== undefined) return known;
-    const prepared = prepareOnce(push);
-    // A push whose content is already gone is not worth remembering.
-    if (push.content !== undefined) preparedPushes.set(push, prepared);
-    return prepared;
+  /** Undefined when a header of the content cannot stand in a SIP message. */
+  function prepare(content: Content, name: FormName): Prepared | undefined {
+    let known = prepared.get(name);
+    if (known === undefined) {
+      known = new WeakMap();
+      prepared.set(name, known);
+    }
+    let form = known.get(content);
+    if (form === undefined) {
+      form = prepareOnce(content, name) ?? null;
+      known.set(content, form);
+      if (form !== null && form.dropped.length > 0)
+        log.info({ headers: form.dropped }, 'headers of a push that its profile has no place for were dropped');
+    }
+    return form ?? undefined;
+  }
+
+  const carries = ({ binary, bytes }: Prepared, target: DeliveryTarget): boolean => {
+    const named = target.kind === 'device' ? (target.device.gruu?.length ?? 0) : 0;
+    return sender.fits({ binary, route: false, bytes: bytes + ADDRESSED_OCTETS + named });
+  };
+
+  /**
+   * The form of the device's profile where a leg carries it; else, for octets that no leg carries, base64 for a device
+   * that told that it takes a multipart. A sentence says why there is none.
+   */
+  function choose(push: Push, target: DeliveryTarget, address?: RecipientAddress): Prepared | string {
+    const { content } = push;
+    if (content === undefined) return 'the content of the push is gone';
+    const wanted = formFor(push, target, address);
+    const form = prepare(content, wanted);
+    if (form === undefined) return 'a header of the push cannot stand in a SIP message';
+    if (form.body.length > maxBytes) return `${form.body.length} octets are more than ${maxBytes} for a MESSAGE`;
+    if (carries(form, target)) return form;
+    const multipart = wanted === 'mime' || (target.kind === 'device' && takesMultipart(target.device.capabilities));
+    if (form.binary && multipart) {
+      const text = prepare(content, 'mime-base64');
+      if (text !== undefined && text.body.length <= maxBytes && carries(text, target)) return text;
+    }
+    return `no SIP leg carries ${form.bytes} octets${form.binary ? ' of binary content' : ''} in a MESSAGE`;
   }
 
   function offers(push: Push, target: DeliveryTarget): Offer {
-    const { headers, bytes, body, binary } = prepare(push);
-    if (headers === undefined) return cannot('a header of the push cannot stand in a SIP message');
-    if (body.length > maxBytes) return cannot(`${body.length} octets are more than ${maxBytes} for a MESSAGE`);
-    const named = target.kind === 'device' ? (target.device.gruu?.length ?? 0) : 0;
-    if (!sender.fits({ binary, route: false, bytes: bytes + ADDRESSED_OCTETS + named }))
-      return cannot(`no SIP leg carries ${bytes} octets${binary ? ' of binary content' : ''} in a MESSAGE`);
-    return { offer: 'yes' };
+    const form = choose(push, target);
+    if (typeof form === 'string') return cannot(form);
+    return form.name === 'mime-base64' ? { offer: 'transform', how: 'base64 in MIME' } : { offer: 'yes' };
   }
 
   async function deliver(attempt: DeliveryAttempt): Promise<DeliveryResult & { readonly leg?: string }> {
-    const { push, target } = attempt;
+    const { push, target, address } = attempt;
     if (push.content === undefined) return failed(PAP.SERVICE_FAILURE, 'the content of the push is gone');
-    const { headers, body, binary } = prepare(push);
-    if (headers === undefined)
-      return failed(PAP.TRANSFORMATION_FAILURE, 'a header of the push cannot stand in a SIP message');
+    const form = choose(push, target, address);
+    if (typeof form === 'string') return failed(PAP.TRANSFORMATION_FAILURE, form);
+    const { headers, body, binary } = form;
     const way = addressed(attempt, 'MESSAGE');
     if (way === undefined) return failed(PAP.ADDRESS_ERROR, 'the address cannot stand in a SIP message');
     const { answer, leg } = await sender.request(
@@ -90,17 +121,10 @@ const failed = (code: number, cause: string): DeliveryResult => ({
 
 const cannot = (cause: string): Offer => ({ offer: 'no', code: PAP.TRANSFORMATION_FAILURE, cause });
 
-const NOTHING = Buffer.alloc(0);
-
-function prepareOnce(push: Push): Prepared {
-  const headers = push.content === undefined ? undefined : sipHeadersOf(push.content);
-  const body = push.content?.body ?? NOTHING;
-  let bytes = body.length;
-  for (const { name, value } of headers ?? []) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
-  return {
-    headers,
-    body,
-    binary: isBinaryBody(body),
-    bytes,
-  };
+function prepareOnce(content: Content, name: FormName): Prepared | undefined {
+  const form = formOf(content, name);
+  if (form === undefined) return undefined;
+  let bytes = form.body.length;
+  for (const { name, value } of form.headers) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
+  return { ...form, binary: isBinaryBody(form.body), bytes };
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { HeaderField, Push } from '../model/push.ts';
-import { chargingVectors } from '../sip/charging-vector.ts';
 import { CSEQS_PER_ATTEMPT } from '../sip/digest-client.ts';
 import { acceptContactFor } from '../sip/feature-tags.ts';
+import { type IscHeaders, iscHeaders } from '../sip/isc-headers.ts';
 import { isSafeUri, type Way, wayTo } from '../sip/way-to.ts';
 import type { DeliveryAttempt } from './bearer.ts';
 
@@ -13,6 +13,8 @@ export interface AddressedOptions {
   readonly identity: string;
   /** Host that makes charging identifiers (RFC 7315 icid-generated-at) and names our operator (orig-ioi). */
   readonly domain: string;
+  /** What the core is told of the gateway. Default: identity and charging vector alone. */
+  readonly isc?: IscHeaders | undefined;
   /** Whether pushes of an initiator ask the core to hide who sends them (RFC 3325 section 9.3). Default: no. */
   readonly hidesIdentity?: ((initiator: string) => boolean) | undefined;
   /** The gateway's word on a push: its X-Wap-Push-Info (WAP-235). Default: none. */
@@ -32,8 +34,6 @@ export type Addresser = (attempt: DeliveryAttempt, method: string) => Addressed 
 /** Octets of the headers that an {@link Addresser} writes and of the start line, by experience 600 to 750. */
 export const ADDRESSED_OCTETS = 800;
 
-const PRIVATE: HeaderField = { name: 'Privacy', value: 'id' };
-
 /** RFC 3261 section 20.19: Expires is a 32 bit number of seconds. */
 const LONGEST_EXPIRES = 2 ** 32 - 1;
 
@@ -43,9 +43,8 @@ const LONGEST_EXPIRES = 2 ** 32 - 1;
  */
 export function createAddresser(options: AddressedOptions): Addresser {
   const { clock, identity, domain, hidesIdentity, vouches } = options;
-  const asserted: HeaderField = { name: 'P-Asserted-Identity', value: `<${identity}>` };
   const from = `<${identity}>;tag=`;
-  const charging = chargingVectors(domain);
+  const isc = options.isc ?? iscHeaders({ identity, domain });
   const date = sipDates(clock);
   const applicationOf = applications();
 
@@ -61,15 +60,12 @@ export function createAddresser(options: AddressedOptions): Addresser {
       { name: 'To', value: `<${address.aor}>` },
       { name: 'Call-ID', value: attempt.callId },
       { name: 'CSeq', value: `${firstCSeq(attempt.attempt)} ${method}` },
-      asserted,
-    ];
-    if (hidesIdentity?.(push.initiator) === true) headers.push(PRIVATE);
-    headers.push({ name: 'P-Charging-Vector', value: charging() }, ...routed.headers);
-    headers.push(
+      ...isc({ privacy: hidesIdentity?.(push.initiator) === true }),
+      ...routed.headers,
       { name: 'Date', value: date(now) },
       { name: 'Expires', value: String(Math.min(Math.max(lifetime, 1), LONGEST_EXPIRES)) },
       { name: 'X-Wap-Push-Id', value: push.key },
-    );
+    ];
     if (word !== undefined) headers.push({ name: 'X-Wap-Push-Info', value: word });
     return { uri: routed.uri, headers };
   };

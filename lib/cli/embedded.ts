@@ -94,6 +94,8 @@ export interface CoreNodeOptions extends EmbeddedOptions {
   /** Names and passwords; without them everybody may register. */
   readonly users?: Readonly<Record<string, string>> | undefined;
   readonly bindings: BindingStore;
+  /** Addresses besides theirs from which reg event subscriptions are taken. */
+  readonly watchers?: readonly string[];
 }
 
 export interface RunningCore extends Running {
@@ -103,7 +105,7 @@ export interface RunningCore extends Running {
 /** Starts the pocket SIP/IP core. Rejects with PPG_E_LISTEN when its port is taken. */
 export async function startCore(options: CoreNodeOptions): Promise<RunningCore> {
   const { clock, log, host, port, domain, applicationServers, services, users, bindings, advertise, trace } = options;
-  const { wsPort } = options;
+  const { wsPort, watchers = [] } = options;
   const ws: ListenPoint[] = wsPort === undefined ? [] : [{ protocol: 'ws', host, port: wsPort }];
   const listen = [...bothTransports(host, port), ...ws];
   const stack = createSipStack({ clock, log, listen, trace, ...sentBy(advertise) });
@@ -116,6 +118,7 @@ export async function startCore(options: CoreNodeOptions): Promise<RunningCore> 
     applicationServers,
     services,
     bindings,
+    regEvent: { watchers },
     ...(users !== undefined && { digest: { users } }),
   });
   try {

@@ -265,6 +265,8 @@ function startOwnCore(
     users: core.users,
     wsPort: core.wsPort,
     bindings: openBindings(bindingsFile(store), embedded.log),
+    // the direct leg may have another address than the one that is announced
+    watchers: [loopbackOf(embedded.host)],
   });
 }
 

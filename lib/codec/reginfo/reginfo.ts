@@ -7,7 +7,7 @@ export const REGINFO_TYPE = 'application/reginfo+xml';
 export interface RegInfo {
   /** Rises by one with every document of a subscription, from 0 on. */
   readonly version: number;
-  /** `full`: everything that the subscription covers; `partial`: registrations that changed, each with all its contacts. */
+  /** `full`: everything that the subscription covers; `partial`: registrations and contacts that changed since the last one. */
   readonly state: 'full' | 'partial';
   readonly registrations: readonly RegInfoRegistration[];
 }

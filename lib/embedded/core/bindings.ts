@@ -26,6 +26,8 @@ export class Bindings {
   #closed = false;
   /** Called with each user that lost its last contact by expiry. */
   onExpired: (aor: string) => void = () => undefined;
+  /** Called with each user of whom a contact expired, the last one or not. */
+  onSwept: (aor: string) => void = () => undefined;
 
   constructor(clock: Clock, log: Logger, store: BindingStore) {
     this.#clock = clock;
@@ -134,15 +136,19 @@ export class Bindings {
     const now = this.#clock.now();
     let next = Infinity;
     const gone: string[] = [];
+    const swept = new Set<string>();
     for (const [aor, contacts] of this.#byAor) {
       for (const contact of contacts.values()) {
-        if (contact.expiresAt <= now) this.remove(contact);
-        else next = Math.min(next, contact.expiresAt);
+        if (contact.expiresAt <= now) {
+          this.remove(contact);
+          swept.add(aor);
+        } else next = Math.min(next, contact.expiresAt);
       }
       if (contacts.size === 0) gone.push(aor);
     }
     if (next !== Infinity) this.#sweepBy(next);
     for (const aor of gone) this.onExpired(aor);
+    for (const aor of swept) this.onSwept(aor);
   }
 
   #write(writing: Promise<void>): void {

@@ -8,8 +8,9 @@ import { DigestGuard } from './digest-guard.ts';
 import { noticeOf, stateNotices } from './notice.ts';
 import { type CoreOptions, DEFAULT_CORE_LIMITS } from './options.ts';
 import { METHODS, StatefulProxy } from './proxy.ts';
+import { RegEventNotifier } from './reg-event.ts';
 import { Registrar, refusal } from './registrar.ts';
-import { Domain } from './routes.ts';
+import { Domain, hopOf } from './routes.ts';
 import { ThirdPartyRegister } from './third-party-register.ts';
 
 /** A registered contact, for those who look in from outside. */
@@ -69,6 +70,12 @@ export function createCore(options: CoreOptions): Core {
   bindings.onExpired = (aor) => {
     for (const one of told) one.tellState(aor);
   };
+  const servers = [...applicationServers, ...Object.values(options.services ?? {})].map((uri) => hopOf(uri).host);
+  const regEvent =
+    options.regEvent === false
+      ? undefined
+      : new RegEventNotifier({ clock, log, stack, bindings, domain, contact: from, servers, ...options.regEvent });
+  bindings.onSwept = (aor) => regEvent?.changed(aor);
 
   const register = (transaction: ServerTransaction): void => {
     const { request } = transaction;
@@ -90,12 +97,14 @@ export function createCore(options: CoreOptions): Core {
     const left = bindings.of(user);
     const notice = noticeOf(Buffer.from(transaction.raw), response, left, clock.now(), left.length < before);
     for (const one of told) one.tell(user, notice);
+    regEvent?.changed(user);
   };
 
   const handle = (transaction: ServerTransaction): void => {
     const { request } = transaction;
     try {
       if (request.method === 'REGISTER') register(transaction);
+      else if (regEvent?.takes(request) === true) regEvent.receive(transaction);
       else if (PROXIED.has(request.method)) proxy.handle(transaction);
       else if (request.method === 'CANCEL') transaction.respond(respondTo(request, 481));
       // INVITE needs Timer C, CANCEL and ACK, and a pager-mode core has no use for them (RFC 3261 section 21.5.2).
@@ -122,6 +131,7 @@ export function createCore(options: CoreOptions): Core {
     async stop() {
       for (const one of told) one.stop();
       proxy.stop();
+      regEvent?.stop();
       await stack.stop();
       await bindings.close();
     },

@@ -36,7 +36,21 @@ export interface CoreOptions {
    * cores that are deployed: RFC 4320 section 4.2 would have no 408 at all, and leave the sender to its own timer.
    */
   readonly answerTimeout?: number;
+  /**
+   * The reg event package (RFC 3680), for application servers; false: there is none, and a SUBSCRIBE goes to the device.
+   * Default: for the hosts of `applicationServers`.
+   */
+  readonly regEvent?: false | RegEventOptions;
   readonly limits?: Partial<CoreLimits>;
+}
+
+export interface RegEventOptions {
+  /** IP addresses besides those of application servers whose SUBSCRIBEs are taken; others get 403. */
+  readonly watchers?: readonly string[];
+  /** Takes the SUBSCRIBE of anybody. */
+  readonly everyone?: boolean;
+  /** What is told of a contact: all its parameters (default), or its instance alone, as some cores have it. */
+  readonly features?: 'all' | 'instance';
 }
 
 export interface DigestOptions {

@@ -67,7 +67,8 @@ const jsonOf = ({ method, headers, body: _body, ...rest }: ReceivedPush): object
 
 const SHOWN = 60;
 
-function textOf({ at, contentType, applicationId, size, sha256, answered, duplicate, body }: ReceivedPush): string {
+function textOf(push: ReceivedPush): string {
+  const { at, contentType, applicationId, size, sha256, answered, duplicate, body, profile, fetched } = push;
   const time = new Date(at).toISOString().slice(11, 23);
   const again = duplicate ? ' (came before)' : '';
   const said = answered === 'silent' ? 'kept silent' : `answered ${answered}`;
@@ -75,9 +76,18 @@ function textOf({ at, contentType, applicationId, size, sha256, answered, duplic
   return [
     head,
     `              for ${applicationId ?? 'wml.ua (none named)'}`,
+    ...(profile === 'headers' ? [] : [`              as ${profile}${fetchedText(fetched)}`]),
     `              sha256 ${sha256}`,
     `              ${preview(body)}`,
   ].join('\n');
+}
+
+/** Whether what was fetched is what was announced. */
+function fetchedText(fetched: ReceivedPush['fetched']): string {
+  if (fetched === undefined) return '';
+  if (fetched.status !== 200) return `, not fetched: ${fetched.cause ?? `HTTP ${fetched.status}`}`;
+  if (!fetched.sizeMatches) return ', fetched, but not of the size announced';
+  return fetched.hashMatches ? ', fetched, size and hash as announced' : ', fetched, but its hash is another one';
 }
 
 /** The first octets: as text when they are, else as hex. Nothing that steers a terminal. */

@@ -11,7 +11,9 @@ import type { HeaderField } from '../../model/push.ts';
 import { createSipStack } from '../../stack/stack.ts';
 import type { Hop, Protocol, ServerTransaction, SipStack } from '../../stack/types.ts';
 import { type Answer, AnswerPlayer, type AnswerScript, parseAnswerScript } from './answer-script.ts';
-import { type PhoneCounters, PushLog, type ReceivedPush } from './push-log.ts';
+import type { ContentReference } from './entity.ts';
+import { fetchContent } from './fetch-content.ts';
+import { type PhoneCounters, PushLog, type ReceivedPush, withContent } from './push-log.ts';
 import { type Granted, Registration } from './registration.ts';
 
 export interface PhoneOptions {
@@ -40,11 +42,16 @@ export interface PhoneOptions {
   /** Accept of OPTIONS answers and of 415 (default: any type). */
   readonly accept?: readonly string[];
   readonly userAgent?: string;
+  /** PEM of the authority that signs the server it fetches content from; default those of the system. */
+  readonly ca?: string;
 }
 
 // A type, not an interface: only a type fits EventMap's index signature.
 export type PhoneEvents = {
-  /** A MESSAGE, NOTIFY, INFO or other request that is not OPTIONS, once it was answered. */
+  /**
+   * A MESSAGE, NOTIFY, INFO or other request that is not OPTIONS, once it was answered; one that refers to its content
+   * (RFC 4483) and was taken, once that was fetched.
+   */
   push: ReceivedPush;
   /** Every successful REGISTER. */
   registered: Granted;
@@ -103,6 +110,7 @@ class ScriptedPhone implements Phone {
   /** Contact parameters: its features. */
   readonly #features: string;
   readonly #accept: string;
+  readonly #leaving = new AbortController();
   #registration: Registration | undefined;
   #contact: string | undefined;
 
@@ -164,6 +172,7 @@ class ScriptedPhone implements Phone {
   }
 
   async stop(): Promise<void> {
+    this.#leaving.abort();
     const { clock, log } = this.#options;
     let patience: unknown;
     const given = new Promise<void>((resolve) => {
@@ -178,6 +187,7 @@ class ScriptedPhone implements Phone {
   }
 
   async vanish(): Promise<void> {
+    this.#leaving.abort();
     this.#registration?.cease();
     this.#registration = undefined;
     await this.#stack.stop();
@@ -227,7 +237,14 @@ class ScriptedPhone implements Phone {
     const answer = this.#player.next();
     if (answer.kind === 'status') transaction.respond(this.#response(request, answer));
     const answered = answer.kind === 'silent' ? 'silent' : answer.status;
-    this.#events.emit('push', this.#log.note(request, answered, this.#options.clock.now()));
+    const push = this.#log.note(request, answered, this.#options.clock.now());
+    if (push.reference === undefined || answered === 'silent' || answered >= 300) this.#events.emit('push', push);
+    else void this.#fetch(push, push.reference);
+  }
+
+  async #fetch(push: ReceivedPush, reference: ContentReference): Promise<void> {
+    const fetched = await fetchContent(reference, { ca: this.#options.ca, signal: this.#leaving.signal });
+    if (!this.#leaving.signal.aborted) this.#events.emit('push', withContent(push, fetched));
   }
 
   #response(request: SipRequest, { status, retryAfter }: Answer & { kind: 'status' }): SipResponse {

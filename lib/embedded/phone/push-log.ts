@@ -1,20 +1,28 @@
 import { createHash } from 'node:crypto';
 import { parseCSeq } from '../../codec/sip/cseq.ts';
 import type { SipHeaders, SipRequest } from '../../codec/sip/message.ts';
+import type { HeaderField } from '../../model/push.ts';
+import { type ContentReference, type EntityProfile, readEntity } from './entity.ts';
+import type { FetchedContent } from './fetch-content.ts';
 
 /** A request that a phone got, and what it did with it. */
 export interface ReceivedPush {
   readonly method: string;
+  /** Of the SIP message. */
   readonly headers: SipHeaders;
-  /** `''` when there is none. */
+  /** The form it came in. */
+  readonly profile: EntityProfile;
+  /** Headers of the content as they were submitted, Content-Type left out. */
+  readonly entity: readonly HeaderField[];
+  /** Of the content; `''` when there is none. */
   readonly contentType: string;
   /** X-Wap-Application-Id as it came. */
   readonly applicationId: string | undefined;
-  /** Its own copy of the octets. */
+  /** The content: its own copy of the octets. */
   readonly body: Buffer;
-  /** Octets of the body. */
+  /** Octets of the content. */
   readonly size: number;
-  /** Of the body, lower-case hex. */
+  /** Of the content, lower-case hex. */
   readonly sha256: string;
   readonly callId: string;
   readonly cseq: number;
@@ -26,6 +34,12 @@ export interface ReceivedPush {
   readonly attempt: number;
   /** True when an earlier request with this Call-ID was answered 2xx: the push has come twice. */
   readonly duplicate: boolean;
+  /** Where its content was to be fetched. */
+  readonly reference?: ContentReference;
+  /** What was found there. */
+  readonly fetched?: Omit<FetchedContent, 'body'>;
+  /** Why the message is not what it says it is. */
+  readonly malformed?: string;
 }
 
 /** What a phone has counted since it was made. */
@@ -66,15 +80,15 @@ export class PushLog {
       this.counters.accepted++;
     }
     // The stack's buffer may be one that later messages share.
-    const body = Buffer.from(request.body);
+    const { type, headers: entity, body, ...form } = readEntity(headers, Buffer.from(request.body));
     return {
       method,
       headers,
-      contentType: headers.get('Content-Type') ?? '',
-      applicationId: headers.get('X-Wap-Application-Id'),
-      body,
-      size: body.length,
-      sha256: createHash('sha256').update(body).digest('hex'),
+      ...form,
+      entity,
+      contentType: type,
+      applicationId: headers.get('X-Wap-Application-Id') ?? applicationOf(entity),
+      ...contentFacts(body),
       callId,
       cseq: cseqOf(headers),
       at,
@@ -98,6 +112,22 @@ export class PushLog {
     return seen;
   }
 }
+
+const contentFacts = (body: Buffer): Pick<ReceivedPush, 'body' | 'size' | 'sha256'> => ({
+  body,
+  size: body.length,
+  sha256: createHash('sha256').update(body).digest('hex'),
+});
+
+const applicationOf = (entity: readonly HeaderField[]): string | undefined =>
+  entity.find(({ name }) => name.toLowerCase() === 'x-wap-application-id')?.value;
+
+/** The push with the content that was fetched for it. */
+export const withContent = (push: ReceivedPush, { body, ...fetched }: FetchedContent): ReceivedPush => ({
+  ...push,
+  ...contentFacts(body),
+  fetched,
+});
 
 function cseqOf(headers: SipHeaders): number {
   try {

@@ -11,7 +11,7 @@ import {
 } from '../codec/sip/digest.ts';
 import { canonicalName } from '../codec/sip/message.ts';
 import type { HeaderField } from '../model/push.ts';
-import type { DialogAnswer, OutboundRequest } from './leg.ts';
+import type { Challenged, DialogAnswer, OutboundRequest } from './leg.ts';
 
 /** Whom the gateway says it is when a proxy or server asks. */
 export interface SipCredentials {
@@ -43,6 +43,15 @@ export interface DigestClient {
    * unless `send` does.
    */
   exchange<S extends Sent>(request: OutboundRequest, send: (request: OutboundRequest) => Promise<S>): Promise<S>;
+  /**
+   * The same for a request within a dialog, whose CSeq is the dialog's own. `place` is where it goes: the request that
+   * made the dialog. Never rejects unless `send` does.
+   */
+  within<S extends Sent>(
+    place: Pick<OutboundRequest, 'uri' | 'nextHop'>,
+    request: Challenged,
+    send: (credentials: readonly HeaderField[]) => Promise<S>,
+  ): Promise<S>;
 }
 
 /** 401 is asked by the one that the request is for, 407 by a proxy on the way (RFC 3261 sections 22.2 and 22.3). */
@@ -120,39 +129,48 @@ export function createDigestClient(credentials: readonly SipCredentials[]): Dige
     return taken;
   }
 
+  async function negotiate<S extends Sent>(
+    { uri, nextHop }: Pick<OutboundRequest, 'uri' | 'nextHop'>,
+    request: Challenged,
+    send: (credentials: readonly HeaderField[], more: number) => Promise<S>,
+  ): Promise<S> {
+    const places: readonly [Asker, string][] = [
+      [SERVER, `server ${hostOf(uri)}`],
+      [PROXY, `proxy ${nextHop ?? hostOf(uri)}`],
+    ];
+    /** Answers given to challenges of this very request, by asker and realm. */
+    const given = new Map<string, number>();
+    for (let sent = 0; ; sent++) {
+      const used = places.map(([asker, place]) => ({ asker, sessions: sessionsAt(place) }));
+      const outcome = await send(authorizations(request, used), sent);
+      const asker = askerOf(outcome);
+      const here = used.find((one) => one.asker === asker);
+      if (asker === undefined || here === undefined) {
+        for (const one of used) takeNextNonce(outcome, one.asker, one.sessions);
+        return outcome;
+      }
+      const taken = takeUp(outcome, asker, here.sessions);
+      let refused = false;
+      for (const [realm, { stale }] of taken) {
+        const key = `${asker.credentials} ${realm}`;
+        const before = given.get(key) ?? 0;
+        given.set(key, before + 1);
+        // Asked again for what was just given: the password is wrong, unless only the nonce was old.
+        if (before > 1 || (before === 1 && !stale)) refused = true;
+      }
+      if (refused) for (const realm of taken.keys()) here.sessions.delete(realm);
+      if (refused || taken.size === 0 || sent + 1 === CSEQS_PER_ATTEMPT) return outcome;
+    }
+  }
+
   return {
-    async exchange(request, send) {
+    exchange(request, send) {
       const cseq = cseqOf(request);
       // A tel: URI is rewritten by the leg, and the digest is of what it becomes.
       if (cseq === undefined || /^tel:/i.test(request.uri)) return send(request);
-      const places: readonly [Asker, string][] = [
-        [SERVER, `server ${hostOf(request.uri)}`],
-        [PROXY, `proxy ${request.nextHop ?? hostOf(request.uri)}`],
-      ];
-      /** Answers given to challenges of this very request, by asker and realm. */
-      const given = new Map<string, number>();
-      for (let sent = 0; ; sent++) {
-        const used = places.map(([asker, place]) => ({ asker, sessions: sessionsAt(place) }));
-        const outcome = await send(numbered(request, cseq, sent, authorizations(request, used)));
-        const asker = askerOf(outcome);
-        const here = used.find((one) => one.asker === asker);
-        if (asker === undefined || here === undefined) {
-          for (const one of used) takeNextNonce(outcome, one.asker, one.sessions);
-          return outcome;
-        }
-        const taken = takeUp(outcome, asker, here.sessions);
-        let refused = false;
-        for (const [realm, { stale }] of taken) {
-          const key = `${asker.credentials} ${realm}`;
-          const before = given.get(key) ?? 0;
-          given.set(key, before + 1);
-          // Asked again for what was just given: the password is wrong, unless only the nonce was old.
-          if (before > 1 || (before === 1 && !stale)) refused = true;
-        }
-        if (refused) for (const realm of taken.keys()) here.sessions.delete(realm);
-        if (refused || taken.size === 0 || sent + 1 === CSEQS_PER_ATTEMPT) return outcome;
-      }
+      return negotiate(request, request, (fields, more) => send(numbered(request, cseq, more, fields)));
     },
+    within: negotiate,
   };
 }
 
@@ -179,7 +197,7 @@ function byRealm(challenges: readonly DigestChallenge[]): Map<string, DigestChal
 
 /** Credentials for every nonce that is in use where the request goes. */
 function authorizations(
-  request: OutboundRequest,
+  request: Challenged,
   used: readonly { readonly asker: Asker; readonly sessions: Sessions }[],
 ): HeaderField[] {
   return used.flatMap(({ asker, sessions }) =>
@@ -194,7 +212,7 @@ function authorizations(
   );
 }
 
-function authorization({ method, uri, body }: OutboundRequest, session: Session): string {
+function authorization({ method, uri, body }: Challenged, session: Session): string {
   const { challenge, credentials, cnonce, count } = session;
   const { realm, nonce, algorithm, qop, opaque } = challenge;
   const { username, password } = credentials;

@@ -2,13 +2,13 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
 import type { Dialog } from '../stack/dialog.ts';
-import type { Outcome } from '../stack/dialog-host.ts';
+import type { DialogAuthorizer, Outcome } from '../stack/dialog-host.ts';
 import type { ClientSubscription } from '../stack/subscription.ts';
 import type { Hop, ServerTransaction } from '../stack/types.ts';
 import type { UserAgent } from '../stack/user-agent.ts';
 import { answerOf, failureOf } from './direct-answer.ts';
 import { receive } from './direct-inbound.ts';
-import type { DialogAnswer, DialogOptions, DialogRequest, SipAnswer, SipDialog, SipHandler } from './leg.ts';
+import type { Authorize, DialogAnswer, DialogOptions, DialogRequest, SipAnswer, SipDialog, SipHandler } from './leg.ts';
 
 const NO_BODY = Buffer.alloc(0);
 
@@ -47,6 +47,7 @@ export class DirectDialogs {
         onRefused: (response) => settle(answerOf(response)),
         onFailure: (failure, cause, sent) => settle(failureOf(failure, cause, sent)),
         dialog: {
+          authorize: authorizerOf(options.authorize),
           onRequest: (transaction, one) => facade(one).receive(transaction),
           onEnd: (reason, one) => {
             if (dialog?.inner === one) dialog.onEnd(reason);
@@ -69,6 +70,7 @@ export class DirectDialogs {
       const subscription: ClientSubscription = this.#agent.subscribe(message, hop, {
         onAccepted: (response, one) => resolve(facade(one).answered(response)),
         onNotify: (transaction, _state, one) => facade(one).receive(transaction),
+        authorize: authorizerOf(options.authorize),
         onRefused: (response) => resolve(answerOf(response)),
         onFailure: (failure, cause, sent) => resolve(failureOf(failure, cause, sent)),
         onEnd: (reason) => {
@@ -152,7 +154,19 @@ class DirectDialog implements SipDialog {
   }
 }
 
-function answerTo(outcome: Outcome): SipAnswer {
+/** A leg's answerer of challenges, in the stack's words. */
+export function authorizerOf(authorize: Authorize | undefined): DialogAuthorizer | undefined {
+  if (authorize === undefined) return undefined;
+  return async (request, send) => {
+    const sent = await authorize(request, async (credentials) => {
+      const outcome = await send(credentials);
+      return { answer: answerTo(outcome), outcome };
+    });
+    return sent.outcome;
+  };
+}
+
+export function answerTo(outcome: Outcome): SipAnswer {
   return outcome.kind === 'response'
     ? answerOf(outcome.response)
     : failureOf(outcome.failure, outcome.cause, outcome.sent);

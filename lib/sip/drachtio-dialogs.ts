@@ -4,10 +4,12 @@ import type { Logger } from '../base/log.ts';
 import { answerOfSrf, notSent, refusal, unknown } from './drachtio-answer.ts';
 import { toSrfCall } from './drachtio-frame.ts';
 import type {
+  Authorize,
   DialogAnswer,
   DialogOptions,
   DialogRequest,
   OutboundRequest,
+  RequestLike,
   SipAnswer,
   SipDialog,
   SipHandler,
@@ -25,6 +27,9 @@ const SHOWN = ['notify', 'info', 'message', 'options', 'refer', 'publish', 'upda
 interface SrfError {
   readonly res?: SrfResponse;
 }
+
+/** RFC 6665 section 4.1.3 */
+const TERMINATED = /^\s*terminated\b/i;
 
 export interface DrachtioDialogsOptions {
   readonly srf: SrfLike;
@@ -112,7 +117,7 @@ export class DrachtioDialogs {
               settle(answerToError(error));
               return;
             }
-            const facade = new DrachtioDialog(dialog, request, options.onRequest, this.#options);
+            const facade = new DrachtioDialog(dialog, request, options, this.#options);
             this.#watch(facade);
             const givenUp = state.settled || (options.signal?.aborted === true && isCall);
             if (!givenUp) {
@@ -144,6 +149,7 @@ class DrachtioDialog implements SipDialog {
   readonly #dialog: SrfDialog;
   readonly #options: DrachtioDialogsOptions;
   readonly #subscribe: OutboundRequest | undefined;
+  readonly #authorize: Authorize | undefined;
   #handler: SipHandler | undefined;
   #endListeners: ((reason: string) => void)[] = [];
   #ended: string | undefined;
@@ -151,18 +157,22 @@ class DrachtioDialog implements SipDialog {
   constructor(
     dialog: SrfDialog,
     request: OutboundRequest,
-    handler: SipHandler | undefined,
+    { onRequest, authorize }: DialogOptions,
     options: DrachtioDialogsOptions,
   ) {
     this.#dialog = dialog;
     this.#options = options;
-    this.#handler = handler;
+    this.#handler = onRequest;
+    this.#authorize = authorize;
     this.#subscribe = request.method === 'INVITE' ? undefined : request;
     this.callId = dialog.sip.callId;
     this.remoteBody = Buffer.from(dialog.remote.sdp ?? '', 'utf8');
     const guarded = guardedHandler((req, res, next) => (this.#handler ?? refuseAll)(req, res, next), options.log);
     for (const event of SHOWN)
-      dialog.on(event, (req, res) => guarded(req, res, () => refuseAll(req, res, () => undefined)));
+      dialog.on(event, (req, res) => {
+        guarded(req, res, () => refuseAll(req, res, () => undefined));
+        if (event === 'notify') this.#onNotified(req);
+      });
     dialog.on('destroy', () => this.onEnd('remote'));
   }
 
@@ -170,9 +180,23 @@ class DrachtioDialog implements SipDialog {
     return this.#ended !== undefined;
   }
 
-  /** In the callback form, with a guard: a lost link would keep silent for ever. */
-  request(method: string, { headers = [], body }: DialogRequest = {}): Promise<SipAnswer> {
+  request(method: string, options: DialogRequest = {}): Promise<SipAnswer> {
     if (this.#ended !== undefined) return refuse('PPG_E_LEG_DOWN', `the dialog has ended: ${this.#ended}`);
+    return this.#exchange(method, options);
+  }
+
+  async #exchange(method: string, options: DialogRequest): Promise<SipAnswer> {
+    if (this.#authorize === undefined) return this.#send(method, options);
+    const { headers = [], body } = options;
+    const uri = this.#dialog.remote.uri ?? 'sip:invalid';
+    const { answer } = await this.#authorize({ method, uri, body }, async (credentials) => ({
+      answer: await this.#send(method, { ...options, headers: [...headers, ...credentials] }),
+    }));
+    return answer;
+  }
+
+  /** In the callback form, with a guard: a lost link would keep silent for ever. */
+  #send(method: string, { headers = [], body }: DialogRequest): Promise<SipAnswer> {
     const { clock, guard, domain } = this.#options;
     const checked = toSrfCall(
       { method, uri: 'sip:placeholder@invalid', headers, ...(body !== undefined && { body }) },
@@ -208,6 +232,12 @@ class DrachtioDialog implements SipDialog {
     settle(answer);
   }
 
+  /** drachtio-srf ends a subscription by itself only when subscriber and notifier have the same URI. */
+  #onNotified(req: RequestLike): void {
+    if (this.#subscribe === undefined || !TERMINATED.test(req.get('Subscription-State') ?? '')) return;
+    this.onEnd('remote');
+  }
+
   on(event: 'request' | 'end', listener: SipHandler | ((reason: string) => void)): this {
     if (event === 'request') this.#handler = listener as SipHandler;
     else if (this.#ended !== undefined) (listener as (reason: string) => void)(this.#ended);
@@ -228,6 +258,13 @@ class DrachtioDialog implements SipDialog {
       this.onEnd('local');
       return;
     }
+    if (this.#authorize !== undefined) {
+      // destroy() would not say that the BYE was challenged
+      const bye = this.#exchange('BYE', {});
+      this.onEnd('local');
+      await bye;
+      return;
+    }
     const { clock, guard, log } = this.#options;
     const destroyed = new Promise<void>((resolve) => {
       const timer = clock.setTimeout(resolve, guard);
@@ -244,6 +281,7 @@ class DrachtioDialog implements SipDialog {
   onEnd(reason: string): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
+    if (this.#subscribe !== undefined) srfPort(this.#options.srf).removeDialog?.(this.#dialog);
     for (const listener of this.#endListeners.splice(0)) listener(reason);
   }
 }

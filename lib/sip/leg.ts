@@ -96,7 +96,23 @@ export interface SipDialog {
   end(): Promise<void>;
 }
 
+/** A request as far as its credentials depend on it. */
+export interface Challenged {
+  readonly method: string;
+  /** The request URI. */
+  readonly uri: string;
+  readonly body?: Buffer | undefined;
+}
+
+/** Has a request sent, and sent again with credentials where it is challenged (RFC 3261 section 22). */
+export type Authorize = <S extends { readonly answer: SipAnswer }>(
+  request: Challenged,
+  send: (credentials: readonly HeaderField[]) => Promise<S>,
+) => Promise<S>;
+
 export interface DialogOptions {
+  /** Answers challenges to our requests within the dialog; SipSender gives its own. Default: a 401 or 407 is the answer. */
+  readonly authorize?: Authorize;
   /** Handler of the peer's requests from the first one on, which may come before the answer does. */
   readonly onRequest?: SipHandler;
   /** Every provisional response. */

@@ -2,7 +2,15 @@ import { isUtf8 } from 'node:buffer';
 import type { Logger } from '../base/log.ts';
 import type { HeaderField } from '../model/push.ts';
 import { CREDENTIALS_ROOM, createDigestClient, type SipCredentials } from './digest-client.ts';
-import type { DialogAnswer, DialogOptions, LegAbilities, OutboundRequest, SipAnswer, SipLeg } from './leg.ts';
+import type {
+  Authorize,
+  DialogAnswer,
+  DialogOptions,
+  LegAbilities,
+  OutboundRequest,
+  SipAnswer,
+  SipLeg,
+} from './leg.ts';
 
 export type LegName = SipLeg['name'];
 
@@ -49,6 +57,11 @@ export interface SipSender {
   invite(request: OutboundRequest, options?: SendOptions & DialogOptions): Promise<SentDialog>;
   /** Subscribes, as SipLeg.subscribe does, by a leg chosen as `request` chooses it. Never rejects. */
   subscribe(request: OutboundRequest, options?: SendOptions & DialogOptions): Promise<SentDialog>;
+  /**
+   * What answers challenges within a dialog that a peer made, for `accept` of an IncomingSubscription; `place` is where
+   * its requests go. Undefined without credentials. Dialogs of `invite` and `subscribe` have it already.
+   */
+  authorizeFor(place: Pick<OutboundRequest, 'uri' | 'nextHop'>): Authorize | undefined;
   /** True when some leg, ready or not, can carry such a request. */
   fits(needs: RequestNeeds): boolean;
   /** What the ready legs can carry between them; no single one need have all of it. */
@@ -153,13 +166,29 @@ export function createSipSender(options: SipSenderOptions): SipSender {
     return digest.exchange(outgoing, (one) => sendOnce(one, carry, options));
   }
 
+  /** Credentials for the requests of a dialog that went, or came, by `place`. */
+  const authorizer = (place: Pick<OutboundRequest, 'uri' | 'nextHop'>): Authorize | undefined =>
+    digest === undefined ? undefined : (request, sendOne) => digest.within(place, request, sendOne);
+
+  function withinDialog(request: OutboundRequest, options: DialogOptions): DialogOptions {
+    const authorize = options.authorize ?? authorizer(withHop(request));
+    return authorize === undefined ? options : { ...options, authorize };
+  }
+
   const withHop = (request: OutboundRequest): OutboundRequest =>
     nextHop === undefined || request.nextHop !== undefined ? request : { ...request, nextHop };
 
   return {
     request: (request, options = {}) => send(request, byRequest, options),
-    invite: (request, options = {}) => send(request, (leg, one) => leg.invite(one, options), options),
-    subscribe: (request, options = {}) => send(request, (leg, one) => leg.subscribe(one, options), options),
+    invite(request, options = {}) {
+      const within = withinDialog(request, options);
+      return send(request, (leg, one) => leg.invite(one, within), options);
+    },
+    subscribe(request, options = {}) {
+      const within = withinDialog(request, options);
+      return send(request, (leg, one) => leg.subscribe(one, within), options);
+    },
+    authorizeFor: (place) => authorizer(place),
     fits: (needs) =>
       legs.some(
         ({ can }) =>

@@ -47,7 +47,8 @@ export interface SrfInvite {
 /** A dialog of drachtio-srf, as far as it is used. Its own methods throw, or call back with an error, when the link is down. */
 export interface SrfDialog {
   readonly sip: { readonly callId: string };
-  readonly remote: { readonly sdp?: string };
+  /** `uri` is that of the peer's Contact. */
+  readonly remote: { readonly sdp?: string; readonly uri?: string };
   readonly res?: { readonly status: number };
   request(
     options: { method: string; headers: Record<string, string>; body?: string },
@@ -90,6 +91,8 @@ export interface SrfPort {
     },
     callback: (error: unknown, dialog?: SrfDialog) => void,
   ): unknown;
+  /** Takes a dialog out of drachtio-srf's table. */
+  removeDialog?(dialog: SrfDialog): unknown;
   use(method: string, handler: (req: RequestLike, res: ResponseLike, next: (error?: unknown) => void) => void): unknown;
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   removeListener(event: string, listener: (...args: unknown[]) => void): unknown;

@@ -17,6 +17,8 @@ const RING_FOR = 180_000;
 /** Branches of one fork that are followed; a 2xx of another would be an attack. */
 const MAX_FORKS = 64;
 
+const CREDENTIALS = /^(?:proxy-)?authorization$/i;
+
 export interface CallListener {
   /** Each provisional response; the dialog is there when it has a To tag. */
   onProvisional?(response: SipResponse, dialog: Dialog | undefined): void;
@@ -130,7 +132,10 @@ export class ClientCall {
     dialog.state.confirm(response);
     dialog.remember({ headers: this.request.headers.fields, body: this.request.body });
     dialog.agree(response.headers, sessionExpires(response.headers), 'uac');
-    this.#ack = this.#listener.acknowledge?.(response) ?? {};
+    const ack = this.#listener.acknowledge?.(response) ?? {};
+    // RFC 3261 section 13.2.2.4: the credentials of the INVITE are those of its ACK.
+    const credentials = this.request.headers.fields.filter(({ name }) => CREDENTIALS.test(name));
+    this.#ack = credentials.length === 0 ? ack : { ...ack, headers: [...(ack.headers ?? []), ...credentials] };
     dialog.acknowledge(this.#number, this.#ack);
     this.#whenFirstAnswered();
     if (!this.#cancelled) {

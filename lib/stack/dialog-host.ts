@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
+import type { HeaderField } from '../model/push.ts';
 import type { Dialog } from './dialog.ts';
 import type { TimerValues } from './timers.ts';
 import type { ClientTransactionListener, Hop, InviteTransaction, SipStack, TransactionFailure } from './types.ts';
@@ -32,6 +33,12 @@ export type Outcome =
       /** False when nobody can have seen the request. */
       readonly sent: boolean;
     };
+
+/** Has a request of ours sent, and sent again with credentials where it is challenged (RFC 3261 section 22). */
+export type DialogAuthorizer = (
+  request: Pick<SipRequest, 'method' | 'uri'> & { readonly body: Buffer | undefined },
+  send: (credentials: readonly HeaderField[]) => Promise<Outcome>,
+) => Promise<Outcome>;
 
 /** Start line and what is not worth counting. */
 const ROUGHLY = 200;

@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { parseCSeq } from '../codec/sip/cseq.ts';
-import type { SipResponse } from '../codec/sip/message.ts';
+import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
 import { respondTo } from '../codec/sip/respond-to.ts';
-import { type DialogHost, exchange, type Outcome, withHop } from './dialog-host.ts';
+import type { HeaderField } from '../model/push.ts';
+import { type DialogAuthorizer, type DialogHost, exchange, type Outcome, withHop } from './dialog-host.ts';
 import type { DialogState, MessageParts } from './dialog-state.ts';
 import { InDialogAnswer } from './in-dialog-answer.ts';
 import { ALLOW } from './methods.ts';
@@ -43,6 +44,8 @@ export interface DialogListener {
   onRequest?(transaction: ServerTransaction, dialog: Dialog): void;
   /** Called once. */
   onEnd?(reason: DialogEnd, dialog: Dialog): void;
+  /** Sees to challenges of our requests, those of the session timer and BYE too. Default: a 401 or 407 is the answer. */
+  readonly authorize?: DialogAuthorizer | undefined;
 }
 
 /** Which of the two kinds of usage made it (RFC 5057). */
@@ -101,10 +104,30 @@ export class Dialog {
   async request(method: string, parts: MessageParts = {}): Promise<Outcome> {
     if (this.#ended !== undefined) return notSent('ended', `the dialog has ended: ${this.#ended}`);
     if (method === 'INVITE') return this.#reinvite(parts);
-    const request = this.state.request(method, parts, this.#host.contact());
-    const outcome = await exchange(this.#host, this.state.routing.next, request);
+    const outcome = await this.#send(method, parts);
     this.#learn(method, outcome);
     return outcome;
+  }
+
+  /** Each sending has a CSeq of its own (RFC 3261 section 22.2). */
+  #send(method: string, parts: MessageParts): Promise<Outcome> {
+    const { authorize } = this.listener;
+    const send = (credentials: readonly HeaderField[]): Promise<Outcome> => {
+      const all = credentials.length === 0 ? parts : { ...parts, headers: [...(parts.headers ?? []), ...credentials] };
+      const request = this.state.request(method, all, this.#host.contact());
+      const { next } = this.state.routing;
+      return method === 'INVITE' ? this.#sendInvite(request, next, credentials) : exchange(this.#host, next, request);
+    };
+    if (authorize === undefined) return send([]);
+    return authorize({ method, uri: this.state.routing.uri, body: parts.body }, send);
+  }
+
+  #sendInvite(request: SipRequest, next: string, credentials: readonly HeaderField[]): Promise<Outcome> {
+    const { number } = parseCSeq(request.headers.get('CSeq') ?? '');
+    return exchange(this.#host, next, request, (response) => {
+      this.state.refreshTarget('INVITE', response.headers);
+      this.acknowledge(number, { headers: credentials });
+    });
   }
 
   /** RFC 3261 section 14.1; a 491 is tried once more after a while that differs for the two ends. */
@@ -112,12 +135,7 @@ export class Dialog {
     for (let attempt = 1; ; attempt++) {
       if (this.#inviting || this.#invited !== undefined) return notSent('busy', 'an INVITE is under way');
       this.#inviting = true;
-      const request = this.state.request('INVITE', parts, this.#host.contact());
-      const number = parseCSeq(request.headers.get('CSeq') ?? '').number;
-      const outcome = await exchange(this.#host, this.state.routing.next, request, (response) => {
-        this.state.refreshTarget('INVITE', response.headers);
-        this.acknowledge(number, {});
-      });
+      const outcome = await this.#send('INVITE', parts);
       this.#inviting = false;
       this.#learn('INVITE', outcome);
       const again = outcome.kind === 'response' && outcome.response.status === 491 && attempt === 1;
@@ -130,7 +148,7 @@ export class Dialog {
     }
   }
 
-  /** The ACK to a 2xx (section 13.2.2.4), again for each repetition of it. */
+  /** The ACK to a 2xx (section 13.2.2.4), again for each repetition of it; it has the credentials of its INVITE. */
   acknowledge(number: number, parts: MessageParts): void {
     const ack = this.state.ack(number, parts);
     withHop(
@@ -321,9 +339,8 @@ export class Dialog {
       this.#endWhenAcknowledged = parts;
       return;
     }
-    const bye = this.kind === 'invite' ? this.state.request('BYE', parts, undefined) : undefined;
     this.finish(reason);
-    if (bye !== undefined) await exchange(this.#host, this.state.routing.next, bye);
+    if (this.kind === 'invite') await this.#send('BYE', parts);
   }
 
   /** Ends without a word to the peer. */

@@ -7,7 +7,7 @@ import { paramOf, parseParams } from '../codec/sip/params.ts';
 import { respondTo } from '../codec/sip/respond-to.ts';
 import type { HeaderField } from '../model/push.ts';
 import { Dialog, type DialogEnd } from './dialog.ts';
-import type { DialogHost, Outcome } from './dialog-host.ts';
+import type { DialogAuthorizer, DialogHost, Outcome } from './dialog-host.ts';
 import { DialogState, type MessageParts } from './dialog-state.ts';
 import type { Hop, ServerTransaction, TransactionFailure } from './types.ts';
 
@@ -55,6 +55,8 @@ export interface SubscriptionListener {
   onFailure(failure: TransactionFailure, cause: Error, sent: boolean): void;
   /** Called once for a subscription that had begun. */
   onEnd?(reason: DialogEnd, state: SubscriptionState | undefined): void;
+  /** Of the dialog. */
+  readonly authorize?: DialogAuthorizer | undefined;
 }
 
 /** A subscription of ours (RFC 6665 section 4.1), made by SUBSCRIBE or by a REFER outside a dialog (RFC 3515). */
@@ -177,6 +179,7 @@ export class ClientSubscription {
       {
         onRequest: (transaction) => this.#onRequest(transaction),
         onEnd: (reason) => this.#close(reason),
+        authorize: this.#listener.authorize,
       },
       false,
     );

@@ -54,14 +54,14 @@ export class UacSrf extends FakeSrf {
 
 class SrfLikeDialog extends EventEmitter implements SrfDialog {
   sip: { callId: string } = { callId: '' };
-  remote: { sdp: string } = { sdp: '' };
+  remote: { sdp: string; uri: string } = { sdp: '', uri: '' };
   res: { status: number } = { status: 0 };
   #dialog: Dialog | undefined;
 
   begin(dialog: Dialog, { status, body }: SipResponse): this {
     this.#dialog = dialog;
     this.sip = { callId: dialog.state.callId };
-    this.remote = { sdp: body.toString() };
+    this.remote = { sdp: body.toString(), uri: dialog.state.remoteTarget };
     this.res = { status };
     return this;
   }

@@ -1,24 +1,49 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '../../../lib/base/clock.ts';
+import { silentLogger } from '../../../lib/base/log.ts';
 import { tagOf } from '../../../lib/codec/sip/name-addr.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
+import { DigestGuard } from '../../../lib/embedded/core/digest-guard.ts';
 import type { DialogAnswer, OutboundRequest, SipAnswer, SipDialog, SipLeg } from '../../../lib/sip/leg.ts';
+import { createSipSender } from '../../../lib/sip/sender.ts';
 import type { Dialog } from '../../../lib/stack/dialog.ts';
 import type { ServerCall } from '../../../lib/stack/server-call.ts';
-import type { SipStack } from '../../../lib/stack/types.ts';
+import type { ServerTransaction, SipStack } from '../../../lib/stack/types.ts';
 import { UserAgent } from '../../../lib/stack/user-agent.ts';
 import { newStack } from '../../support/sipd-net.ts';
 
 /** The other end: a user agent on a stack of its own. */
 class FarEnd {
   readonly stack: SipStack = newStack();
-  readonly agent: UserAgent = new UserAgent({ stack: this.stack, clock: systemClock, contact: () => this.uri });
+  readonly agent: UserAgent;
   readonly dialogs: Dialog[] = [];
   /** What happened there, in order. */
   readonly log: string[] = [];
 
+  constructor() {
+    const take = this.stack.onRequest.bind(this.stack);
+    this.stack.onRequest = (handler) => take((transaction) => this.#challenges(transaction) || handler(transaction));
+    this.agent = new UserAgent({ stack: this.stack, clock: systemClock, contact: () => this.uri });
+  }
+
   get uri(): string {
     return `sip:far@127.0.0.1:${this.stack.listening[0]?.port ?? 0};transport=udp`;
+  }
+
+  #guard: DigestGuard | undefined;
+
+  /** From now on each request needs credentials, and those that were shown before are good no more. */
+  challenge(): void {
+    this.#guard = new DigestGuard(systemClock, 'far.example', { push: 'secret' }, ['SHA-256', 'MD5']);
+  }
+
+  #challenges(transaction: ServerTransaction): boolean {
+    const { request } = transaction;
+    if (this.#guard === undefined || request.method === 'ACK') return false;
+    const refusal = this.#guard.refuse(request, 'sip:push@far.example');
+    if (refusal !== undefined) transaction.respond(refusal);
+    this.log.push(`${request.method} ${refusal?.status ?? 'authorised'}`);
+    return refusal !== undefined;
   }
 
   answerCalls(body: string): void {
@@ -235,6 +260,67 @@ export function dialogContract(name: string, make: () => Promise<DialogLegUnderT
       await ended;
       assert.equal(seen[0], 'NOTIFY active;expires=600 all well');
       assert.deepEqual(far.log, ['SUBSCRIBE reg 300', 'SUBSCRIBE reg 0']);
+    });
+
+    it('hears of the end when the notifier ends the subscription', async () => {
+      await leg.start();
+      far.takeSubscriptions();
+      const seen: (string | undefined)[] = [];
+      const answer = await leg.subscribe(subscribeTo(far.uri), {
+        onRequest: (req, res) => {
+          seen.push(req.get('Subscription-State'));
+          res.send(200);
+        },
+      });
+      const dialog = dialogOf(answer);
+      const ended = new Promise((resolve) => dialog.on('end', resolve));
+      assert.equal(await far.notify('terminated;reason=deactivated'), 200);
+      assert.equal(await ended, 'remote');
+      assert.deepEqual([seen, dialog.ended], [['terminated;reason=deactivated'], true]);
+    });
+
+    it('answers challenges to a call, and to what follows within it, BYE too', async () => {
+      await leg.start();
+      far.challenge();
+      far.answerCalls('v=0 answer');
+      const credentials = [{ realm: 'far.example', username: 'push', password: 'secret' }];
+      const sender = createSipSender({ legs: [leg], force: 'auto', log: silentLogger, credentials });
+      const { answer, leg: by } = await sender.invite(offerTo(far.uri));
+      assert.equal(by, leg.name);
+      const dialog = dialogOf(answer);
+      await until(() => far.dialogs[0]?.settled === true);
+      assert.deepEqual(far.log, ['INVITE 401', 'INVITE authorised', 'INVITE v=0 offer']);
+      // the nonce grows old: the next request within the dialog is challenged anew
+      far.challenge();
+      assert.equal(statusOf(await dialog.request('INFO')), 200);
+      assert.deepEqual(far.log.splice(0).slice(3), ['INFO 401', 'INFO authorised', 'INFO ']);
+      far.challenge();
+      await dialog.end();
+      await until(() => far.log.includes('end remote'));
+      assert.deepEqual(far.log, ['BYE 401', 'BYE authorised', 'end remote']);
+    });
+
+    it('answers challenges to a subscription, its refresh and its end', async () => {
+      await leg.start();
+      far.challenge();
+      far.takeSubscriptions();
+      const credentials = [{ realm: 'far.example', username: 'push', password: 'secret' }];
+      const sender = createSipSender({ legs: [leg], force: 'auto', log: silentLogger, credentials });
+      const { answer } = await sender.subscribe(subscribeTo(far.uri), { onRequest: (_req, res) => void res.send(200) });
+      const dialog = dialogOf(answer);
+      assert.equal(await far.notify('active;expires=600'), 200);
+      far.challenge();
+      const headers = [
+        { name: 'Event', value: 'reg' },
+        { name: 'Expires', value: '300' },
+      ];
+      assert.equal(statusOf(await dialog.request('SUBSCRIBE', { headers })), 200);
+      far.challenge();
+      await dialog.end();
+      assert.deepEqual(
+        far.log.filter((entry) => / (?:401|authorised)$/.test(entry)),
+        Array.from({ length: 3 }, () => ['SUBSCRIBE 401', 'SUBSCRIBE authorised']).flat(),
+      );
     });
 
     it('refuses what the other side asks when nobody takes it', async () => {

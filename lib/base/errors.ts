@@ -46,6 +46,11 @@ export type ErrorCode =
   | 'PPG_E_REGINFO'
   | 'PPG_E_LEG_DOWN'
   | 'PPG_E_LEG_CANNOT'
+  | 'PPG_E_SDP'
+  | 'PPG_E_MSRP_SYNTAX'
+  | 'PPG_E_MSRP_CONNECTION'
+  | 'PPG_E_WBXML'
+  | 'PPG_E_CHARSET'
   | 'PPG_E_STORE'
   | 'PPG_E_STORE_LOCKED'
   | 'PPG_E_STORE_CLOSED';
@@ -89,6 +94,12 @@ export const ERROR_KINDS: Readonly<Record<ErrorCode, ErrorKind>> = {
   PPG_E_REGINFO: kind(undefined, 400),
   PPG_E_LEG_DOWN: kind(undefined, 503, true),
   PPG_E_LEG_CANNOT: kind(3006, undefined),
+  PPG_E_SDP: kind(undefined, 488),
+  PPG_E_MSRP_SYNTAX: kind(undefined, undefined),
+  PPG_E_MSRP_CONNECTION: kind(undefined, undefined, true),
+  // content in another form
+  PPG_E_WBXML: kind(3006, undefined),
+  PPG_E_CHARSET: kind(3006, undefined),
   // store
   PPG_E_STORE: kind(3000, 500, true),
   PPG_E_STORE_LOCKED: kind(3000, 500),

@@ -11,9 +11,11 @@ import type { PushMessage } from '../lib/codec/pap/messages.ts';
 import { readPapDocument } from '../lib/codec/pap/read.ts';
 import { toSubmission } from '../lib/codec/pap/submission.ts';
 import { PAP_CONTENT_TYPE } from '../lib/codec/pap/write.ts';
+import type { BearerNames } from '../lib/model/bearer-names.ts';
 import type { EngineEvents } from '../lib/model/engine-events.ts';
 import type { PapService } from '../lib/model/pap-service.ts';
 import { PAP } from '../lib/model/result-codes.ts';
+import { type Arrival, type Arriving, arrivalReader } from '../lib/security/arrival.ts';
 import type { AuthResult, PiAccount, PiAuthenticator } from '../lib/security/pi-auth.ts';
 import { UrlGuard } from '../lib/security/ssrf.ts';
 import { outcomeOf, progressNotes, pushAnswer, refusalAnswer, type Sender } from './pap-answers.ts';
@@ -37,6 +39,17 @@ export interface PapDependencies {
   readonly maxBodyBytes?: number;
   /** Milliseconds for the body to arrive. Default 30 s. */
   readonly bodyTimeout?: number;
+  /** Networks and bearers that may be required. Default: see toSubmission. */
+  readonly bearerNames?: BearerNames | undefined;
+  /** How requests arrive, see arrivalReader. Default: no proxy is believed. */
+  readonly arrival?: ((request: Arriving) => Arrival) | undefined;
+  /** Take nothing that did not come by TLS. Default false. */
+  readonly requireTls?: boolean | undefined;
+  /**
+   * Asked before a cancel, a status query or a capability query is carried out; throws or rejects with PPG_E_QUOTA for an
+   * account that asks too fast. Default: everybody may.
+   */
+  readonly admitQuery?: ((initiator: string) => void | Promise<void>) | undefined;
   /** Told of every submission and query that was refused with a PAP code, for metrics. */
   readonly onRefused?: (refusal: EngineEvents['refused']) => void;
   /** Told of every log-in that was refused. */
@@ -75,6 +88,7 @@ class PapEndpoint {
   readonly #o: PapDependencies;
   readonly #sender: Sender;
   readonly #guard: UrlGuard;
+  readonly #arrival: (request: Arriving) => Arrival;
   readonly #bodyLimits: { readonly maxBytes: number; readonly timeout: number };
 
   constructor(dependencies: PapDependencies) {
@@ -82,6 +96,7 @@ class PapEndpoint {
     this.#o = dependencies;
     this.#sender = { ...(name !== undefined && { name }), ...(address !== undefined && { address }) };
     this.#guard = new UrlGuard({ allowPrivate: dependencies.allowPrivateNotify ?? false });
+    this.#arrival = dependencies.arrival ?? arrivalReader([]);
     this.#bodyLimits = {
       maxBytes: dependencies.maxBodyBytes ?? DEFAULT_MAX_BODY,
       timeout: dependencies.bodyTimeout ?? DEFAULT_BODY_TIMEOUT,
@@ -95,12 +110,15 @@ class PapEndpoint {
 
   async #serve(request: PapRequest, response: ServerResponse, receivedAt: number): Promise<void> {
     if (request.method !== 'POST') throw new HttpRefusal(405, 'PAP is POST only', { Allow: 'POST' });
-    const source = request.ip ?? request.socket.remoteAddress ?? '';
+    const { secure, source } = this.#arrival(request);
     const { auth } = this.#o;
+    // Before the challenge, which would invite a client to send its password in clear.
+    if (!secure && this.#o.requireTls === true) this.#plaintext(source);
     const checked = auth.check(request.headers.authorization, source, request.socket, request);
     const result = checked instanceof Promise ? await checked : checked;
     if (!result.ok) this.#deny(result, source);
     const account = admitted(result, auth.challenges ?? BASIC);
+    if (!secure && account.requireTls === true) this.#plaintext(source, account.name);
     const media = acceptable(
       parseMediaType(request.headers['content-type'] ?? ''),
       request.headers['content-encoding'],
@@ -120,7 +138,17 @@ class PapEndpoint {
     else send(response, answer.status, answer.xml, retryAfter(answer.retryAfter));
   }
 
-  #deny({ reason, initiator }: Extract<AuthResult, { ok: false }>, source: string): void {
+  /** What was sent can have been read on the way: nothing is taken, and the operator hears of it. */
+  #plaintext(source: string, initiator?: string): never {
+    this.#deny({ reason: 'plaintext', initiator }, source);
+    const who = initiator === undefined ? 'this gateway takes' : 'this account may send';
+    throw new HttpRefusal(403, `${who} PAP by HTTPS only`, { Connection: 'close' });
+  }
+
+  #deny(
+    { reason, initiator }: { readonly reason: string; readonly initiator?: string | undefined },
+    source: string,
+  ): void {
     const denial = { at: this.#o.clock.now(), source, reason };
     this.#o.onDenied?.(initiator === undefined ? denial : { ...denial, initiator });
   }
@@ -143,10 +171,13 @@ class PapEndpoint {
         case 'push-message':
           return await this.#push(message, others, account, receivedAt);
         case 'statusquery-message':
+          await this.#admitQuery(account);
           return await statusResponse(message, this.#asking(account), this.#o.engine);
         case 'cancel-message':
+          await this.#admitQuery(account);
           return await cancelResponse(message, this.#asking(account), this.#o.engine);
         case 'ccq-message':
+          await this.#admitQuery(account);
           return await capabilitiesResponse(message, this.#asking(account), this.#o.engine);
         default:
           throw new PpgError('PPG_E_PAP_DOCUMENT', `a gateway takes no ${message.message}`);
@@ -159,13 +190,20 @@ class PapEndpoint {
     }
   }
 
+  #admitQuery({ name }: PiAccount): void | Promise<void> {
+    return this.#o.admitQuery?.(name);
+  }
+
   async #push(
     message: PushMessage,
     entities: readonly MimePart[],
     account: PiAccount,
     receivedAt: number,
   ): Promise<string> {
-    const submission = toSubmission(message, entities, this.#asking(account));
+    const submission = toSubmission(message, entities, {
+      ...this.#asking(account),
+      bearerNames: this.#o.bearerNames,
+    });
     if (submission.notifyUrl !== undefined) this.#guard.checkUrl(submission.notifyUrl);
     const outcome = await this.#o.engine.submit(submission);
     const now = this.#o.clock.now();

@@ -3,6 +3,7 @@ import type { NotifyIdentityOptions } from './engine/notify-identity.ts';
 import { DEFAULT_ALGORITHMS, type TokenOptions } from './security/bearer-token.ts';
 import type { CertificateRule } from './security/client-certificate.ts';
 import type { AllowRules } from './security/policy.ts';
+import type { Rate } from './security/rate-limit.ts';
 
 /** A Push Initiator's account, with every default filled in. */
 export interface InitiatorOptions {
@@ -17,6 +18,8 @@ export interface InitiatorOptions {
   readonly strict: boolean;
   /** Take `sip:`, `tel:` and plain numbers as addresses, besides the WAPPUSH forms. Default true. */
   readonly rawAddresses: boolean;
+  /** Refuse what the account sends without TLS, with 403. Default false. */
+  readonly requireTls: boolean;
   /** What the account may do; default everything. */
   readonly allow?: AllowRules | undefined;
   /** How the gateway shows itself to the account's notify URLs; needs `allow.notifyTargets`. Default: it does not. */
@@ -40,6 +43,11 @@ export type InitiatorConfiguration = Pick<InitiatorOptions, 'name'> & Partial<In
 const texts = z.array(z.string().min(1).max(255)).max(10_000);
 const count = z.number().int().nonnegative();
 
+const rate: z.ZodType<Rate> = z.strictObject({
+  perSecond: z.number().int().min(1).max(1_000_000),
+  burst: count.max(10_000_000).optional(),
+});
+
 const allow: z.ZodType<AllowRules> = z.strictObject({
   recipients: z
     .strictObject({
@@ -59,9 +67,8 @@ const allow: z.ZodType<AllowRules> = z.strictObject({
   maxRecipients: count.optional(),
   notifyTargets: texts.optional(),
   open: count.optional(),
-  rate: z
-    .strictObject({ perSecond: z.number().int().min(1).max(1_000_000), burst: count.max(10_000_000).optional() })
-    .optional(),
+  rate: rate.optional(),
+  queryRate: rate.optional(),
 });
 
 const secret = z
@@ -100,6 +107,7 @@ export const initiatorSchema: z.ZodType<InitiatorOptions> = z
     replyStatus: z.union([z.literal(200), z.literal(202)]).default(202),
     strict: z.boolean().default(false),
     rawAddresses: z.boolean().default(true),
+    requireTls: z.boolean().default(false),
     allow: allow.optional(),
     notify: notify.optional(),
     retention: count.optional(),
@@ -117,6 +125,13 @@ export const initiatorSchema: z.ZodType<InitiatorOptions> = z
 export interface AuthOptions {
   /** Default: bearer tokens do not count. */
   readonly token?: TokenOptions | undefined;
+  /** Take PAP by TLS only; what comes in clear gets 403 before anything is read of it. Default false. */
+  readonly requireTls: boolean;
+  /**
+   * IP addresses and networks of proxies that end TLS in front of the gateway: what they say in X-Forwarded-Proto and
+   * X-Forwarded-For is believed. Default none.
+   */
+  readonly trustedProxies: readonly string[];
 }
 
 export const authSchema: z.ZodType<AuthOptions> = z.strictObject({
@@ -135,4 +150,6 @@ export const authSchema: z.ZodType<AuthOptions> = z.strictObject({
     })
     .refine(({ jwksUrl, keys }) => (jwksUrl === undefined) !== (keys === undefined), 'needs jwksUrl or keys, not both')
     .optional(),
+  requireTls: z.boolean().default(false),
+  trustedProxies: z.array(z.string().min(1)).max(1000).default([]),
 });

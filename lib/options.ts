@@ -10,6 +10,7 @@ import {
   type InitiatorOptions,
   initiatorSchema,
 } from './initiator-options.ts';
+import type { BearerNameOptions } from './model/bearer-names.ts';
 import type { TokenOptions } from './security/bearer-token.ts';
 import type { BlockEntry } from './security/block-list.ts';
 import type { SipCredentials } from './sip/digest-client.ts';
@@ -82,11 +83,15 @@ export interface CheckedConfiguration {
   readonly retry: RetryPolicy;
   readonly notify: NotifyOptions;
   readonly addresses: AddressingOptions;
+  /** What Push Initiators call networks and bearers, over the names that are there: IMS, SIP, MSRP, Any. */
+  readonly qos: BearerNameOptions;
 }
 
 export interface AuthConfiguration {
   /** `claim`, `algorithms` and `clockTolerance` have defaults. */
   readonly token?: (Pick<TokenOptions, 'issuer' | 'audience'> & Partial<TokenOptions>) | undefined;
+  readonly requireTls?: boolean | undefined;
+  readonly trustedProxies?: readonly string[] | undefined;
 }
 
 type Defaulted<T> = T extends readonly (infer Item)[]
@@ -97,10 +102,11 @@ type Defaulted<T> = T extends readonly (infer Item)[]
 
 /** What is given to createPpg: everything has a default but `domain`, and an account's name and password hash. */
 export type PpgConfiguration = Defaulted<
-  Omit<CheckedConfiguration, 'domain' | 'initiators' | 'auth' | 'sip' | 'addresses'>
+  Omit<CheckedConfiguration, 'domain' | 'initiators' | 'auth' | 'sip' | 'addresses' | 'qos'>
 > & {
   readonly domain: string;
   readonly addresses?: AddressingConfiguration | undefined;
+  readonly qos?: Partial<BearerNameOptions> | undefined;
   readonly initiators?: readonly InitiatorConfiguration[] | undefined;
   readonly auth?: AuthConfiguration | undefined;
   readonly sip?:
@@ -131,6 +137,11 @@ const tls = z.strictObject({
 
 const milliseconds = z.number().int().nonnegative();
 const sipUri = z.string().regex(/^sips?:[^\s<>"]+$/i, 'must be a SIP URI such as sip:10.0.0.1:5060;transport=tcp');
+
+/** `any`, or names of bearers; none takes a name away. */
+const bearerNames = z
+  .record(z.string().min(1).max(64), z.union([z.literal('any'), z.array(z.string().min(1).max(64)).max(16)]))
+  .default({});
 
 const schema = z.strictObject({
   domain: z
@@ -219,6 +230,7 @@ const schema = z.strictObject({
     })
     .prefault({}),
   addresses: addressingSchema.prefault({}),
+  qos: z.strictObject({ networks: bearerNames, bearers: bearerNames }).prefault({}),
 });
 
 /**

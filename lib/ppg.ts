@@ -16,6 +16,7 @@ import { DEFAULT_HOP_PACE } from './engine/hop-pace.ts';
 import { createNotificationPost } from './engine/notify-http.ts';
 import type { InitiatorConfiguration } from './initiator-options.ts';
 import { createLegs, receiveOn, shortcomings } from './legs.ts';
+import { namesOf } from './model/bearer-names.ts';
 import type { Notification } from './model/delivery.ts';
 import type { EngineEvents } from './model/engine-events.ts';
 import type { CancelAnswer } from './model/pap-service.ts';
@@ -30,6 +31,7 @@ import {
   type PpgConfiguration,
 } from './options.ts';
 import { type PushRequest, submissionOf } from './push-request.ts';
+import { arrivalReader } from './security/arrival.ts';
 import type { AuthenticateHook } from './security/authenticator.ts';
 import type { BlockEntry } from './security/block-list.ts';
 import type { AllowDelivery } from './security/consent.ts';
@@ -200,6 +202,22 @@ export function createPpg(given: PpgOptions): Ppg {
     log,
   });
   const post = createNotificationPost({ ...options.notify, log, clock, identity, identities: tenancy.identities });
+  const bearers = [
+    createSipMessageBearer({
+      sender,
+      clock,
+      log,
+      identity,
+      domain,
+      hidesIdentity: tenancy.hidesIdentity,
+      vouches: tenancy.vouches,
+      options: { notFoundIsFinal: sip.notFoundIsFinal },
+    }),
+  ];
+  const bearerNames = namesOf(
+    options.qos,
+    bearers.map(({ name }) => name),
+  );
   const engine = new Engine({
     admit: tenancy.admit,
     allowDelivery: tenancy.allowDelivery,
@@ -209,18 +227,8 @@ export function createPpg(given: PpgOptions): Ppg {
     opened: tenancy.opened,
     store: keep,
     subscribers: registrations,
-    bearers: [
-      createSipMessageBearer({
-        sender,
-        clock,
-        log,
-        identity,
-        domain,
-        hidesIdentity: tenancy.hidesIdentity,
-        vouches: tenancy.vouches,
-        options: { notFoundIsFinal: sip.notFoundIsFinal },
-      }),
-    ],
+    bearers,
+    bearerNames,
     gate: sender,
     post: post.post,
     clock,
@@ -268,6 +276,10 @@ export function createPpg(given: PpgOptions): Ppg {
         log,
         domain,
         rules,
+        bearerNames,
+        arrival: arrivalReader(options.auth.trustedProxies),
+        requireTls: options.auth.requireTls,
+        admitQuery: tenancy.admitQuery,
         allowPrivateNotify: options.notify.allowPrivate,
         onRefused: (refusal) => events.emit('refused', refusal),
         onDenied: (denial) => events.emit('denied', denial),

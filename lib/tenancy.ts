@@ -50,6 +50,8 @@ export interface Tenancy {
   admit(submission: Submission): (() => void) | Promise<() => void>;
   /** See EngineOptions.resolve. */
   readonly resolve: EngineOptions['resolve'];
+  /** See PapDependencies.admitQuery. */
+  admitQuery(initiator: string): void | Promise<void>;
   /** See EngineOptions.mayAsk. */
   mayAsk(initiator: string, address: RecipientAddress, application?: string): void;
   /** See EngineOptions.allowDelivery. */
@@ -94,6 +96,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     hidesIdentity: (initiator) => hidden.has(initiator),
     vouches: (push) => vouching(push),
     admit: (submission) => admission.admit(submission),
+    admitQuery: (initiator) => admission.query(initiator),
     mayAsk(initiator, address, application = '') {
       // Who wants no pushes of an initiator wants no questions either.
       if (consent.blocked.blocks(initiator, address.aor, application)) throw forbiddenToAsk();

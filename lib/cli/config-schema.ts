@@ -72,6 +72,7 @@ export interface NodeConfig {
   readonly admin?: { readonly token?: string | undefined } | undefined;
   readonly audit?: { readonly file?: string | undefined } | undefined;
   readonly addresses?: Readonly<Record<string, unknown>> | undefined;
+  readonly qos?: Readonly<Record<string, unknown>> | undefined;
   readonly limits: Readonly<Record<string, unknown>>;
   readonly retry: Readonly<Record<string, unknown>>;
   readonly notify: Readonly<Record<string, unknown>>;
@@ -144,7 +145,14 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
         })
         .optional(),
     }),
-    auth: rest.optional(),
+    auth: z
+      .looseObject({
+        requireTls: flag.optional(),
+        trustedProxies: z
+          .preprocess(listOrText, z.array(z.string(), 'must be a list of addresses or CIDR ranges'))
+          .optional(),
+      })
+      .optional(),
     sip: z.strictObject({
       host,
       advertise: z.string().min(1).max(255).optional(),
@@ -180,6 +188,7 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       .default({}),
     audit: z.strictObject({ file: z.string().min(1).optional() }).default({}),
     addresses: rest.optional(),
+    qos: rest.optional(),
     limits: rest.default({}),
     retry: rest.default({}),
     notify: z.looseObject({ allowPrivate: flag.default(false) }).default({ allowPrivate: false }),

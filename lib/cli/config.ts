@@ -112,7 +112,7 @@ function checkConfig(raw: unknown, variables: ReadonlyMap<string, string>): Node
 
 /** What of a node's configuration is the gateway's own. Its next hop and direct leg depend on what runs beside it. */
 export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
-  const { domain, identity, store, initiators, auth, block, sip, limits, retry, notify, addresses } = config;
+  const { domain, identity, store, initiators, auth, block, sip, limits, retry, notify, addresses, qos } = config;
   const { trustedPeers, registrations, leg, notFoundIsFinal, nextHop, credentials } = sip;
   const { port: _, ...tls } = sip.tls ?? {};
   // What is still unknown here is what checkOptions checks.
@@ -128,5 +128,6 @@ export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
     retry,
     notify,
     addresses,
+    qos,
   } as PpgConfiguration;
 }

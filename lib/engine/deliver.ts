@@ -4,6 +4,14 @@ import type { Events } from '../base/events.ts';
 import type { Logger } from '../base/log.ts';
 import type { Bearer, DeliveryTarget } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
+import {
+  type BearerNames,
+  type Bearers,
+  bearersAllowed,
+  bearersWished,
+  isAmong,
+  requirementCode,
+} from '../model/bearer-names.ts';
 import { contradiction } from '../model/capabilities.ts';
 import type { Claim, DeliveryResult, Outcome } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
@@ -27,6 +35,8 @@ export interface DelivererOptions {
   readonly store: Pick<Store, 'settle'>;
   readonly subscribers: Subscribers;
   readonly bearers: readonly Bearer[];
+  /** What initiators call them. Default: the names that are always there. */
+  readonly bearerNames?: BearerNames;
   readonly clock: Clock;
   readonly log: Logger;
   readonly events: Events<EngineEvents>;
@@ -226,10 +236,17 @@ export class Deliverer {
    * proof, one that can have it goes first; without any, `confirmed` ends with 3007 and `preferconfirmed` does without.
    */
   #chooseBearer(claim: Claim, target: DeliveryTarget): { bearer?: Bearer; refusal: DeliveryResult } {
+    const { qos } = claim.pushData;
+    const { bearers, bearerNames } = this.#o;
+    const allowed = bearersAllowed(qos, bearerNames);
     let refusal = NO_BEARER;
+    if (allowed !== 'any' && qos !== undefined) {
+      refusal = { ...NO_BEARER, code: requirementCode(qos), cause: 'what the push requires is not here' };
+    }
     const found: { bearer: Bearer; rank: number }[] = [];
-    const method = claim.pushData.qos?.deliveryMethod;
-    for (const bearer of this.#o.bearers) {
+    const method = qos?.deliveryMethod;
+    for (const bearer of wishedFirst(bearers, bearersWished(qos, bearerNames))) {
+      if (!isAmong(allowed, bearer.name)) continue;
       const offer = bearer.offers(claim.pushData, target);
       if (offer.offer === 'no') {
         refusal = { ...NO_BEARER, code: offer.code, cause: offer.cause };
@@ -306,6 +323,12 @@ export class Deliverer {
     return result.next;
   }
 }
+
+/** The bearers that the initiator named go first, each part in the gateway's own order. */
+const wishedFirst = (bearers: readonly Bearer[], wished: Bearers): readonly Bearer[] =>
+  wished === 'any'
+    ? bearers
+    : [...bearers].sort((a, b) => Number(isAmong(wished, b.name)) - Number(isAmong(wished, a.name)));
 
 type Refusal = Extract<DeliveryResult, { kind: 'failed' }>;
 

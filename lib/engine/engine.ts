@@ -5,6 +5,7 @@ import { orderedIds } from '../base/ids.ts';
 import type { Logger } from '../base/log.ts';
 import type { Bearer } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
+import type { BearerNames } from '../model/bearer-names.ts';
 import { type ClientCapabilities, capabilitiesOf } from '../model/capabilities.ts';
 import type { Proof } from '../model/delivery.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
@@ -28,6 +29,8 @@ export interface EngineOptions {
   readonly store: Store;
   readonly subscribers: Subscribers;
   readonly bearers: readonly Bearer[];
+  /** See DelivererOptions. */
+  readonly bearerNames?: BearerNames;
   readonly gate: Gate;
   readonly post: Post;
   readonly clock: Clock;

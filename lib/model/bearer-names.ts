@@ -39,6 +39,16 @@ export function compileBearerNames({ networks, bearers }: BearerNameOptions, pre
   return { networks: compile(networks), bearers: compile(bearers) };
 }
 
+/** The operator's names over those that are there; `present` are the bearers that the gateway has. */
+export const namesOf = ({ networks, bearers }: BearerNameOptions, present: readonly string[]): BearerNames =>
+  compileBearerNames(
+    {
+      networks: { ...DEFAULT_BEARER_NAMES.networks, ...networks },
+      bearers: { ...DEFAULT_BEARER_NAMES.bearers, ...bearers },
+    },
+    present,
+  );
+
 export const DEFAULT_NAMES: BearerNames = compileBearerNames(DEFAULT_BEARER_NAMES);
 
 const find = (names: ReadonlyMap<string, Bearers>, name: string | undefined): Bearers | undefined =>

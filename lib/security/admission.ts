@@ -5,7 +5,7 @@ import type { RecipientAddress } from '../model/address.ts';
 import type { Submission } from '../model/push.ts';
 import type { OpenCounts, OpenLedger } from './ledger.ts';
 import { type AllowRules, compilePolicy, type Policy, recipientCheck } from './policy.ts';
-import { RateLimit } from './rate-limit.ts';
+import { type Rate, RateLimit } from './rate-limit.ts';
 
 export interface AdmissionAccount {
   readonly name: string;
@@ -29,8 +29,20 @@ interface Gate {
   readonly policy: Policy;
   readonly recipients: ReturnType<typeof recipientCheck>;
   readonly open: number;
-  readonly rate: RateLimit | undefined;
+  readonly rate: KeptRate;
+  readonly queryRate: KeptRate;
+}
+
+/** A limit and the numbers that it was made of; without any there is none. */
+interface KeptRate {
+  readonly limit: RateLimit | undefined;
   readonly rules: string;
+}
+
+/** A rate whose numbers stay goes on counting. */
+function keptRate(rate: Rate | undefined, before: KeptRate | undefined): KeptRate {
+  const rules = JSON.stringify(rate ?? null);
+  return before?.rules === rules ? before : { limit: rate && new RateLimit(rate), rules };
 }
 
 /** When to come again: places become free as fast as devices answer. Milliseconds. */
@@ -63,14 +75,13 @@ export class Admission {
     const gates = new Map<string, Gate>();
     for (const { name, allow } of accounts) {
       if (allow === undefined) continue;
-      const rules = JSON.stringify(allow.rate ?? null);
       const before = this.#gates.get(name);
       gates.set(name, {
         policy: compilePolicy(allow),
         recipients: recipientCheck(allow.recipients),
         open: allow.open ?? Number.POSITIVE_INFINITY,
-        rate: before?.rules === rules ? before.rate : allow.rate && new RateLimit(allow.rate),
-        rules,
+        rate: keptRate(allow.rate, before?.rate),
+        queryRate: keptRate(allow.queryRate, before?.queryRate),
       });
     }
     return () => {
@@ -95,7 +106,8 @@ export class Admission {
     if (refusal !== undefined) {
       throw new PpgError('PPG_E_FORBIDDEN', `${refusal.reason} (${refusal.rule})`, { rule: refusal.rule });
     }
-    const { rate, open } = gate;
+    const { open } = gate;
+    const rate = gate.rate.limit;
     return rate === undefined ? this.#reserve(submission, open) : this.#inRate(submission, rate, open);
   }
 
@@ -105,6 +117,21 @@ export class Admission {
     if (refusal !== undefined) {
       throw new PpgError('PPG_E_FORBIDDEN', `${refusal.reason} (${refusal.rule})`, { rule: refusal.rule });
     }
+  }
+
+  /** Counts a cancel, status query or capability query. Rejects with PPG_E_QUOTA (`retryAfter`) past `allow.queryRate`. */
+  query(initiator: string): void | Promise<void> {
+    const limit = this.#gates.get(initiator)?.queryRate.limit;
+    if (limit !== undefined) return this.#inQueryRate(limit);
+  }
+
+  async #inQueryRate(limit: RateLimit): Promise<void> {
+    const wait = await limit.take();
+    if (wait === 0) return;
+    throw new PpgError('PPG_E_QUOTA', 'this account asks and cancels faster than it may (allow.queryRate)', {
+      rule: 'allow.queryRate',
+      retryAfter: wait,
+    });
   }
 
   async #inRate(submission: Submission, rate: RateLimit, open: number): Promise<() => void> {

@@ -20,6 +20,8 @@ export interface PiAccount {
   readonly strict?: boolean;
   /** Take addresses that are not in the WAPPUSH form. Default true. */
   readonly rawAddresses?: boolean;
+  /** Refuse the account's requests that did not come by TLS. Default false. */
+  readonly requireTls?: boolean;
 }
 
 /** The answer to credentials. `retryAfter` is in milliseconds, `initiator` an account that exists and was named. */

@@ -3,6 +3,7 @@ import type { RecipientAddress } from '../model/address.ts';
 import { applicationIdOf, parseApplicationId } from '../model/application-id.ts';
 import type { DeliveryMethod, Priority, Submission } from '../model/push.ts';
 import { glob } from './glob.ts';
+import type { Rate } from './rate-limit.ts';
 
 /** Whom an account may push to: a recipient is allowed when one of the lists has it. */
 export interface RecipientRules {
@@ -36,7 +37,9 @@ export interface AllowRules {
   /** Recipients that have not come to their end, at a time. */
   readonly open?: number | undefined;
   /** Submissions in a second, and how many more within ten seconds. */
-  readonly rate?: { readonly perSecond: number; readonly burst?: number | undefined } | undefined;
+  readonly rate?: Rate | undefined;
+  /** The same for cancels, status queries and capability queries together. */
+  readonly queryRate?: Rate | undefined;
 }
 
 /** A rule that says no: its option name, as `allow.recipients`, and a sentence for the PI. */
@@ -48,7 +51,7 @@ export interface PolicyRefusal {
 /** What the rules of one account say to a submission; undefined: nothing against it. Pure. */
 export type Policy = (submission: Submission) => PolicyRefusal | undefined;
 
-/** `open` and `rate` need memory and are the admission's. Throws PPG_E_OPTIONS for rules that cannot be read. */
+/** `open`, `rate` and `queryRate` need memory and are the admission's. Throws PPG_E_OPTIONS for rules that cannot be read. */
 export function compilePolicy(allow: AllowRules | undefined): Policy {
   if (allow === undefined) return () => undefined;
   const checks: Policy[] = [

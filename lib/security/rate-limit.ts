@@ -1,7 +1,7 @@
 import { BurstyRateLimiter, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 
 export interface Rate {
-  /** Submissions in a second. */
+  /** Requests in a second. */
   readonly perSecond: number;
   /** Further ones within {@link BURST_SECONDS}. Default 0. */
   readonly burst?: number | undefined;
@@ -10,7 +10,7 @@ export interface Rate {
 /** A burst is spread over so long. */
 const BURST_SECONDS = 10;
 
-/** Counts submissions of one account in this process. The library keeps time by the system's clock. */
+/** Counts requests of one account in this process. The library keeps time by the system's clock. */
 export class RateLimit {
   readonly #limiter: RateLimiterMemory | BurstyRateLimiter;
 

@@ -26,7 +26,7 @@ export const SILENT: DeliveryResult = { kind: 'unknown', code: 4001, cause: 'no 
 
 /** A bearer whose answers the test gives, in order or one by one. */
 export class FakeBearer implements Bearer {
-  readonly name = 'fake';
+  readonly name: string = 'fake';
   readonly attempts: DeliveryAttempt[] = [];
   answer: (attempt: DeliveryAttempt) => DeliveryResult | Promise<DeliveryResult> = () => DELIVERED;
   offer: ReturnType<Bearer['offers']> = { offer: 'yes' };
@@ -65,6 +65,8 @@ class FakeGate implements Gate {
 export class EngineBench {
   readonly clock: FakeClock;
   readonly bearer: FakeBearer = new FakeBearer();
+  /** In the gateway's order; a test may put others behind the first. */
+  readonly bearers: FakeBearer[] = [this.bearer];
   readonly posted: Notification[] = [];
   readonly states: EngineEvents['state'][] = [];
   readonly registrations: Map<string, Registration> = new Map();
@@ -83,7 +85,7 @@ export class EngineBench {
     ...more
   }: { store?: Store; limits?: Partial<EngineLimits>; clock?: FakeClock } & Pick<
     EngineOptions,
-    'allowDelivery' | 'retentions'
+    'allowDelivery' | 'retentions' | 'bearerNames' | 'resolve'
   > = {}) {
     this.clock = clock;
     const bench = this;
@@ -96,7 +98,7 @@ export class EngineBench {
           return bench.covers;
         },
       },
-      bearers: [this.bearer],
+      bearers: this.bearers,
       gate: this.gate,
       post: async (notification) => {
         this.posted.push(notification);

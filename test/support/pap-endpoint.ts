@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type Server } from 'node:http';
+import { request as httpsRequest, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { PapDependencies, papHandler } from '../../handlers/pap.ts';
 import { silentLogger } from '../../lib/base/log.ts';
@@ -88,13 +89,13 @@ export interface HttpAnswer {
 
 /** A server on loopback, and a client that asks it one thing at a time. */
 export class Endpoint {
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
 
-  constructor(server: Server) {
+  constructor(server: Server | TlsServer) {
     this.#server = server;
   }
 
-  static async of(handler: ReturnType<typeof papHandler> | Server): Promise<Endpoint> {
+  static async of(handler: ReturnType<typeof papHandler> | Server | TlsServer): Promise<Endpoint> {
     const server =
       typeof handler === 'function' ? createServer((req, res) => handler(req, res, () => res.end())) : handler;
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -108,11 +109,12 @@ export class Endpoint {
   post(
     body: Buffer | string,
     type: string,
-    options: { headers?: Record<string, string>; path?: string; method?: string } = {},
+    options: { headers?: Record<string, string>; path?: string; method?: string; ca?: string } = {},
   ): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
-      const outgoing = httpRequest(
+      const outgoing = (options.ca === undefined ? httpRequest : httpsRequest)(
         {
+          ...(options.ca !== undefined && { ca: options.ca, servername: 'localhost' }),
           host: '127.0.0.1',
           port: this.port,
           path: options.path ?? '/',

@@ -3,9 +3,10 @@ import { PpgError } from '../../../lib/base/errors.ts';
 import type { MimePart } from '../../../lib/codec/mime/multipart.ts';
 import type { PapQos } from '../../../lib/codec/pap/messages.ts';
 import { toSubmission } from '../../../lib/codec/pap/submission.ts';
+import { compileBearerNames } from '../../../lib/model/bearer-names.ts';
 import type { DeliveryResult } from '../../../lib/model/delivery.ts';
 import type { DeliveryMethod } from '../../../lib/model/push.ts';
-import { EngineBench } from '../../support/engine.ts';
+import { EngineBench, FakeBearer } from '../../support/engine.ts';
 import { settle } from '../../support/fake-clock.ts';
 import { address, device, qos, registration, submission } from '../../support/model.ts';
 
@@ -42,9 +43,10 @@ async function codeOf(bench: EngineBench, wanted: PapQos): Promise<number> {
 
 describe('quality of service', () => {
   let bench: EngineBench;
+  const bearerNames = compileBearerNames({ networks: { IMS: 'any' }, bearers: { SIP: ['fake'] } });
 
   beforeEach(async () => {
-    bench = new EngineBench();
+    bench = new EngineBench({ bearerNames });
     await bench.engine.start();
   });
   afterEach(() => bench.engine.stop());
@@ -193,5 +195,51 @@ describe('asking for capabilities', () => {
     assert.deepEqual((await bench.engine.capabilities('mmsc', alice))?.applications, ['mms.ua', 'wml.ua']);
     assert.deepEqual((await bench.engine.capabilities('mmsc', alice, 'mms.ua'))?.applications, ['mms.ua']);
     await bench.engine.stop();
+  });
+});
+
+describe('a bearer that is named', () => {
+  let bench: EngineBench;
+  const names = {
+    networks: new Map(),
+    bearers: new Map([
+      ['here', ['fake']],
+      ['there', ['other']],
+    ]),
+  };
+
+  beforeEach(async () => {
+    bench = new EngineBench({ bearerNames: names });
+    bench.bearers.push(Object.assign(new FakeBearer(), { name: 'other' }));
+    await bench.engine.start();
+  });
+  afterEach(() => bench.engine.stop());
+
+  const end = async (wanted: Partial<PapQos>): Promise<string> => {
+    await bench.engine.submit(submission({ ...NOTIFY, qos: { ...qos('notspecified'), ...wanted } }));
+    await settle();
+    const { attempts } = (await bench.engine.find('mmsc', '1@pi.test'))?.recipients[0] ?? {};
+    const [notification] = bench.posted;
+    return `${notification?.state} ${notification?.code} by ${attempts?.[0]?.bearer}`;
+  };
+
+  it('and required carries the push, though it is not the first', async () =>
+    assert.equal(await end({ bearer: 'There', bearerRequired: true }), 'delivered 1000 by other'));
+
+  it('as a wish goes first', async () => assert.equal(await end({ bearer: 'there' }), 'delivered 1000 by other'));
+
+  it('as a wish gives way where it cannot take the push', async () => {
+    for (const other of bench.bearers.slice(1)) other.offer = { offer: 'no', code: 3006, cause: 'no' };
+    assert.equal(await end({ bearer: 'there' }), 'delivered 1000 by fake');
+  });
+
+  it('and required is the only one that is asked', async () => {
+    for (const other of bench.bearers.slice(1)) other.offer = { offer: 'no', code: 3006, cause: 'cannot' };
+    assert.equal(await end({ bearer: 'there', bearerRequired: true }), 'undeliverable 3006 by none');
+  });
+
+  it('and required, but gone since the push was accepted: 3010', async () => {
+    bench.bearers.length = 1;
+    assert.equal(await end({ bearer: 'there', bearerRequired: true }), 'undeliverable 3010 by none');
   });
 });

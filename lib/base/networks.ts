@@ -1,0 +1,30 @@
+import { BlockList, isIP } from 'node:net';
+import { PpgError } from './errors.ts';
+
+/**
+ * IP addresses and networks (`10.1.0.0/16`, `2001:db8::/32`); says whether an address is among them. IPv4 addresses
+ * match in their IPv6 notation too, IPv6 addresses in brackets too. Throws PPG_E_OPTIONS, which names `option`, for an
+ * entry that is neither.
+ */
+export function networkList(entries: readonly string[], option: string): (address: string) => boolean {
+  const list = new BlockList();
+  for (const entry of entries) add(list, entry, option);
+  return (address) => {
+    const bare = address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address;
+    const family = isIP(bare);
+    return family !== 0 && list.check(bare, family === 4 ? 'ipv4' : 'ipv6');
+  };
+}
+
+function add(list: BlockList, entry: string, option: string): void {
+  const [address = '', prefix, ...rest] = entry.trim().split('/');
+  const version = isIP(address);
+  const bits = prefix === undefined ? undefined : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
+  if (version === 0 || address.includes('%') || rest.length > 0 || (bits !== undefined && !isPrefix(bits, version)))
+    throw new PpgError('PPG_E_OPTIONS', `${option}: "${entry}" is neither an IP address nor a network (address/bits)`);
+  const family = version === 4 ? 'ipv4' : 'ipv6';
+  if (bits === undefined) list.addAddress(address, family);
+  else list.addSubnet(address, bits, family);
+}
+
+const isPrefix = (bits: number, version: number): boolean => bits >= 0 && bits <= (version === 4 ? 32 : 128);

@@ -1,7 +1,7 @@
 import type { RecipientAddress } from '../model/address.ts';
 import type { Notification } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
-import type { AttemptRecord, Push } from '../model/push.ts';
+import type { AttemptRecord, Push, Recipient } from '../model/push.ts';
 import type { Attempted, FinalState, RecipientState } from '../model/states.ts';
 import type { Lease, StoreCounts } from './store.ts';
 
@@ -132,4 +132,11 @@ export function notificationOf(row: Row, owed: OwedRow): Notification {
     eventTime: row.eventTime,
     tries: owed.claims - 1,
   };
+}
+
+/** The row as others see it. */
+export function recipientOf(row: Row): Recipient {
+  const { state, code, desc, attempted, attempt, offlineTries, eventTime, deliveredBy, attempts } = row;
+  const told = { state, code, desc, attempted, attempt, offlineTries, eventTime, deliveredBy, attempts };
+  return { push: row.of.push.key, index: row.index, address: row.address, ...told };
 }

@@ -2,7 +2,7 @@ import { PpgError } from '../base/errors.ts';
 import { namedRecipients, type RecipientAddress } from '../model/address.ts';
 import type { Claim, Notification } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
-import { type Push, priorityRank, type Recipient, type RecipientRef } from '../model/push.ts';
+import { type Content, type Push, priorityRank, type RecipientRef } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import { type FinalState, isTerminal } from '../model/states.ts';
 import { Lines } from './memory-lines.ts';
@@ -18,6 +18,7 @@ import {
   notificationOf,
   type PushRow,
   type Row,
+  recipientOf,
 } from './memory-rows.ts';
 import type { OperatorStore } from './operator.ts';
 import {
@@ -146,10 +147,8 @@ class MemoryStore implements Store {
     const lines = new Set<string>();
     const results = rows.map((row): CancelledRecipient => {
       const cancelled = isCancellable(row.state, row.attempted);
-      if (cancelled) {
-        lines.add(row.address.aor);
-        this.#end(row, end, at);
-      }
+      if (cancelled) lines.add(row.address.aor);
+      if (cancelled) this.#end(row, end, at);
       const { index, address, state, attempted } = row;
       return { push: row.of.push.key, index, address, cancelled, state, attempted };
     });
@@ -164,10 +163,9 @@ class MemoryStore implements Store {
     if (row.ends <= now) return void this.#lines.put(row, NEVER);
     if (this.#data.flights.has(aor)) return void this.#lines.put(row, BEHIND);
     const head = this.#lines.head(aor, now);
-    if (head !== undefined && byRank(head, row) < 0) {
-      this.#lines.put(head, now);
-      return void this.#lines.put(row, BEHIND);
-    }
+    const behind = head !== undefined && byRank(head, row) < 0;
+    if (behind) this.#lines.put(head, now);
+    if (behind) return void this.#lines.put(row, BEHIND);
     if (lease !== undefined) return this.#lines.claim(row, lease, now);
     return void this.#lines.put(row, now);
   }
@@ -328,19 +326,16 @@ class MemoryStore implements Store {
     this.#check();
     const found = this.#data.byId.get(idOf(initiator, pushId));
     if (found === undefined) return undefined;
-    const recipients = found.recipients.map((row): Recipient => {
-      const { state, code, desc, attempted, attempt, offlineTries, eventTime, deliveredBy, attempts } = row;
-      const told = { state, code, desc, attempted, attempt, offlineTries, eventTime, deliveredBy, attempts };
-      return { push: found.push.key, index: row.index, address: row.address, ...told };
-    });
-    return { push: found.push, recipients };
+    return { push: found.push, recipients: found.recipients.map(recipientOf) };
   }
 
-  async claimNotifications({
-    now,
-    limit,
-    leaseUntil,
-  }: { now: number; limit: number } & Lease): Promise<Notification[]> {
+  async content(key: string): Promise<Content | undefined> {
+    this.#check();
+    return this.#data.pushes.get(key)?.push.content;
+  }
+
+  async claimNotifications(query: { now: number; limit: number } & Lease): Promise<Notification[]> {
+    const { now, limit, leaseUntil } = query;
     this.#check();
     const due = [...this.#data.owed].flatMap((row) =>
       row.notification !== undefined && row.notification.due <= now ? [{ row, owed: row.notification }] : [],

@@ -1,7 +1,7 @@
 import type { RecipientAddress } from '../model/address.ts';
 import type { Claim, Notification, Outcome } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
-import type { AttemptRecord, Push, Recipient, RecipientRef } from '../model/push.ts';
+import type { AttemptRecord, Content, Push, Recipient, RecipientRef } from '../model/push.ts';
 import type { Attempted, FinalState, RecipientState } from '../model/states.ts';
 import type { OperatorStore } from './operator.ts';
 
@@ -225,6 +225,9 @@ export interface Store {
 
   /** A push of this initiator, or undefined: others' pushes do not exist for it. */
   status(initiator: string, pushId: string): Promise<PushStatus | undefined>;
+
+  /** The content of the push with that key; undefined once its last recipient is final, or when there is none. */
+  content(key: string): Promise<Content | undefined>;
 
   claimNotifications(query: { now: number; limit: number } & Lease): Promise<Notification[]>;
   settleNotification(settlement: NotificationSettlement): Promise<void>;

@@ -34,7 +34,7 @@ function addressOf(
   };
 }
 
-function contentOf(head: Cell | undefined, body: Cell | undefined): { content?: Content } {
+export function contentOf(head: Cell | undefined, body: Cell | undefined): { content?: Content } {
   if (typeof head !== 'string') return {};
   const [type, headers] = JSON.parse(head) as [string, HeaderField[]];
   const octets =

@@ -30,6 +30,7 @@ export const OP = {
   replayNotifications: 32,
   erase: 33,
   purgeOf: 34,
+  content: 35,
   cancel: 18,
   replace: 19,
 } as const;

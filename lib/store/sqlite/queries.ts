@@ -6,6 +6,8 @@ import type { Handler } from './messages.ts';
 const SELECT_PUSH = `
   SELECT key, accepted_at, expires_at, data, head, body FROM push WHERE initiator = ? AND push_id = ?`;
 
+const SELECT_CONTENT = `SELECT head, body FROM push WHERE id = (SELECT push FROM recipient WHERE key = ? LIMIT 1)`;
+
 const SELECT_RECIPIENTS = `
   SELECT idx, aor, text, instance, gruu, state, code, description, attempted, attempt, offline_tries, event_time,
     confirmed, attempts
@@ -24,8 +26,11 @@ const time = (row: SqlRow | undefined): number => {
   return value === NEVER ? Number.POSITIVE_INFINITY : value;
 };
 
-export function queries(db: Database, live: Live): { status: Handler; nextDue: Handler; counts: Handler } {
+type Queries = Record<'status' | 'content' | 'nextDue' | 'counts', Handler>;
+
+export function queries(db: Database, live: Live): Queries {
   const selectPush = db.prepare(SELECT_PUSH);
+  const selectContent = db.prepare(SELECT_CONTENT);
   const selectRecipients = db.prepare(SELECT_RECIPIENTS);
   const firstDue = db.prepare(FIRST_DUE);
   const firstEnd = db.prepare(FIRST_END);
@@ -37,6 +42,8 @@ export function queries(db: Database, live: Live): { status: Handler; nextDue: H
       const push = selectPush.get([initiator, pushId]);
       return push === undefined ? null : [push, selectRecipients.all([push[0] ?? null])];
     },
+
+    content: (args): SqlRow | null => selectContent.get([(args as unknown as [string])[0]]) ?? null,
 
     /** Claims, expiry, notifications; Infinity for none. */
     nextDue: (): readonly [number, number, number] => {

@@ -3,7 +3,7 @@ import { type Logger, silentLogger } from '../../base/log.ts';
 import type { RecipientAddress } from '../../model/address.ts';
 import type { Claim, Notification } from '../../model/delivery.ts';
 import type { Registration } from '../../model/device.ts';
-import type { Push, RecipientRef } from '../../model/push.ts';
+import type { Content, Push, RecipientRef } from '../../model/push.ts';
 import type { FinalState } from '../../model/states.ts';
 import type { BindingStore } from '../bindings.ts';
 import type { OperatorStore } from '../operator.ts';
@@ -26,6 +26,7 @@ import type { AcceptAnswer } from './accept.ts';
 import { bindingsOver } from './bindings.ts';
 import type { CancelRows, ReplaceAnswer } from './cancel.ts';
 import {
+  contentOf,
   decodeCancelAnswer,
   decodeCancelled,
   decodeClaim,
@@ -204,6 +205,11 @@ class ThreadStore implements SqliteStore {
   async status(initiator: string, pushId: string): Promise<PushStatus | undefined> {
     const found = (await this.#thread.call([OP.status, initiator, pushId])) as [SqlRow, SqlRow[]] | null;
     return found === null ? undefined : decodeStatus(found, initiator, pushId);
+  }
+
+  async content(key: string): Promise<Content | undefined> {
+    const row = (await this.#thread.call([OP.content, key])) as SqlRow | null;
+    return row === null ? undefined : contentOf(row[0], row[1]).content;
   }
 
   async claimNotifications(query: { now: number; limit: number } & Lease): Promise<Notification[]> {

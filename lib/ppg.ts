@@ -9,6 +9,7 @@ import { Events, type Listener } from './base/events.ts';
 import { randomToken } from './base/ids.ts';
 import { type Logger, silentLogger } from './base/log.ts';
 import { createSipMessageBearer } from './bearer/sip-message.ts';
+import { readingsWith } from './bearer/sip-outcome.ts';
 import { parseAddress } from './codec/pap/address.ts';
 import type { SubmitAnswer } from './engine/accept.ts';
 import { Engine } from './engine/engine.ts';
@@ -35,6 +36,8 @@ import { arrivalReader } from './security/arrival.ts';
 import type { AuthenticateHook } from './security/authenticator.ts';
 import type { BlockEntry } from './security/block-list.ts';
 import type { AllowDelivery } from './security/consent.ts';
+import { assertedIdentity } from './sip/asserted-identity.ts';
+import { iscHeaders } from './sip/isc-headers.ts';
 import type { SipHandler } from './sip/leg.ts';
 import { ownAddress } from './sip/own-address.ts';
 import { createRegistrations } from './sip/registrations.ts';
@@ -202,6 +205,7 @@ export function createPpg(given: PpgOptions): Ppg {
     log,
   });
   const post = createNotificationPost({ ...options.notify, log, clock, identity, identities: tenancy.identities });
+  const isc = iscHeaders({ identity, domain, assertedService: sip.assertedService, iari: sip.iari });
   const bearers = [
     createSipMessageBearer({
       sender,
@@ -211,7 +215,9 @@ export function createPpg(given: PpgOptions): Ppg {
       domain,
       hidesIdentity: tenancy.hidesIdentity,
       vouches: tenancy.vouches,
-      options: { notFoundIsFinal: sip.notFoundIsFinal },
+      isc,
+      redirects: { follow: sip.followRedirects, nextHop: sip.nextHop, domain },
+      options: { readings: readingsWith(sip.outcomes, sip.notFoundIsFinal) },
     }),
   ];
   const bearerNames = namesOf(
@@ -244,13 +250,14 @@ export function createPpg(given: PpgOptions): Ppg {
   });
   registrations.on('registered', ({ aor }) => engine.wake(aor));
 
+  const trusts = trustedPeers(sip.trustedPeers);
   const own = ownAddress(identity, () => legs.all.map((leg) => leg.address));
   const handlers = new Map<string, SipHandler>([
     [
       'REGISTER',
       createRegisterHandler({
         registrations,
-        trusts: trustedPeers(sip.trustedPeers),
+        trusts,
         own,
         running: () => engine.running,
         domain,
@@ -259,7 +266,10 @@ export function createPpg(given: PpgOptions): Ppg {
       }),
     ],
     ['OPTIONS', createOptionsHandler({ own, log })],
-    ['MESSAGE', createMessageHandler({ own, readers: [], log })],
+    [
+      'MESSAGE',
+      createMessageHandler({ own, readers: [], identityOf: (req) => assertedIdentity(req, trusts, domain), log }),
+    ],
   ]);
   let stopped = false;
   const middleware = middlewareOf(handlers, () => stopped);

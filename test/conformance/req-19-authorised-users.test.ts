@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
+import { createMessageHandler } from '../../handlers/message.ts';
+import { systemClock } from '../../lib/base/clock.ts';
+import { silentLogger } from '../../lib/base/log.ts';
 import { createPpg } from '../../lib/ppg.ts';
+import { assertedIdentity, speaksFor } from '../../lib/sip/asserted-identity.ts';
+import { createDirectLeg } from '../../lib/sip/direct-leg.ts';
+import { trustedPeers as peers } from '../../lib/sip/trusted-peers.ts';
 import { loopbackStack, messageRequest, send, statusOf } from '../support/sip-loopback.ts';
 import { DOMAIN, Scene, until } from './scene.ts';
 
@@ -80,6 +86,35 @@ describe('REQ19: only users who are registered and want it', () => {
       } finally {
         await peer.stack.stop();
         await ppg.stop();
+      }
+    });
+  }
+
+  for (const [who, asserted, trustedPeers, status] of [
+    ['the user whom the core vouches for', 'alice', ['127.0.0.1'], 200],
+    ['another user whom the core vouches for', 'mallory', ['127.0.0.1'], 403],
+    ['nobody whom the core vouches for', undefined, ['127.0.0.1'], 403],
+    ['a stranger who asserts to be the user', 'alice', ['192.0.2.1'], 403],
+  ] as const) {
+    it(`a report of ${who}: ${status}`, async () => {
+      const trusts = peers(trustedPeers);
+      const gateway = await loopbackStack();
+      const leg = createDirectLeg({ stack: gateway.stack, clock: systemClock });
+      leg.onRequest((req, res, next) =>
+        createMessageHandler({
+          own: { isIdentity: () => true },
+          readers: [(_report, identity) => (speaksFor(identity, `sip:alice@${DOMAIN}`) ? 200 : 403)],
+          identityOf: (request) => assertedIdentity(request, trusts, DOMAIN),
+          log: silentLogger,
+        })(req, res, next),
+      );
+      const peer = await loopbackStack();
+      try {
+        const said = asserted === undefined ? {} : { 'P-Asserted-Identity': `<sip:${asserted}@${DOMAIN}>` };
+        const report = messageRequest({ From: `<sip:alice@${DOMAIN}>;tag=1`, ...said });
+        assert.equal(statusOf(await send(peer.stack, report, gateway.at('udp')).next()), status);
+      } finally {
+        await Promise.all([peer.stack.stop(), leg.stop()]);
       }
     });
   }

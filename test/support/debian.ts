@@ -9,6 +9,7 @@ export interface DebianProgram {
 
 export const SIPP: DebianProgram = { program: 'sipp', package: 'sip-tester' };
 export const BARESIP: DebianProgram = { program: 'baresip', package: 'baresip-core' };
+export const XML2WBXML: DebianProgram = { program: 'xml2wbxml', package: 'libwbxml2-utils' };
 export const STRACE: DebianProgram = { program: 'strace', package: 'strace' };
 
 /** Whether the program is in the PATH. */

@@ -48,7 +48,6 @@ export type ErrorCode =
   | 'PPG_E_LEG_CANNOT'
   | 'PPG_E_SDP'
   | 'PPG_E_MSRP_SYNTAX'
-  | 'PPG_E_MSRP_CONNECTION'
   | 'PPG_E_WBXML'
   | 'PPG_E_CHARSET'
   | 'PPG_E_STORE'
@@ -96,7 +95,6 @@ export const ERROR_KINDS: Readonly<Record<ErrorCode, ErrorKind>> = {
   PPG_E_LEG_CANNOT: kind(3006, undefined),
   PPG_E_SDP: kind(undefined, 488),
   PPG_E_MSRP_SYNTAX: kind(undefined, undefined),
-  PPG_E_MSRP_CONNECTION: kind(undefined, undefined, true),
   // content in another form
   PPG_E_WBXML: kind(3006, undefined),
   PPG_E_CHARSET: kind(3006, undefined),

@@ -11,6 +11,7 @@ const LAYERS: Record<string, number> = {
   'lib/model': 1,
   'lib/codec': 2,
   'lib/stack': 3,
+  'lib/msrp': 3,
   'lib/store': 3,
   'lib/security': 3,
   'lib/addressing': 4,

@@ -1,0 +1,261 @@
+import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import type { Clock } from '../base/clock.ts';
+import { messageOf, PpgError } from '../base/errors.ts';
+import { randomToken } from '../base/ids.ts';
+import type { Logger } from '../base/log.ts';
+import { headerOf, type MsrpRequestHead } from '../codec/msrp/message.ts';
+import { type MsrpUri, parsePath } from '../codec/msrp/uri.ts';
+import { writeResponse } from '../codec/msrp/write.ts';
+import type { Fingerprint } from '../codec/sdp/message-media.ts';
+import { fingerprintOf, hasShown, type MsrpCertificate } from './certificate.ts';
+import { type ConnectionOwner, MsrpConnection } from './connection.ts';
+import type { SendTimes } from './outgoing.ts';
+import type { RemoteSide } from './remote.ts';
+import { type MessageTaker, MsrpSession, type SessionHost } from './session.ts';
+
+export interface MsrpEndpointOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where peers connect to; undefined: this side always connects. Port 0: any that is free. */
+  readonly listen?: { readonly host: string; readonly port: number } | undefined;
+  /** With it sessions over TLS are possible, at a port of their own (0: any that is free). */
+  readonly tls?: (MsrpCertificate & { readonly port: number }) | undefined;
+  /** Host in our paths. Default: where it listens, or 127.0.0.1. */
+  readonly advertise?: string | undefined;
+  readonly limits?: Partial<MsrpEndpointLimits> | undefined;
+}
+
+/** Times in milliseconds. */
+export interface MsrpEndpointLimits extends SendTimes {
+  readonly connectTime: number;
+  /** How long a session waits for its peer to connect. */
+  readonly bindTime: number;
+  /** A connection that no session uses is closed after this. */
+  readonly connectionIdle: number;
+  readonly maxConnections: number;
+  readonly maxSessions: number;
+}
+
+export const DEFAULT_MSRP: MsrpEndpointLimits = {
+  chunkBytes: 16_384,
+  transactionTime: 30_000,
+  reportTime: 30_000,
+  connectTime: 10_000,
+  bindTime: 15_000,
+  connectionIdle: 5_000,
+  maxConnections: 4_096,
+  maxSessions: 10_000,
+};
+
+export interface MsrpCounters {
+  /** Open now. */
+  sessions: number;
+  connections: number;
+  /** Since it was made. */
+  bytesReceived: number;
+  bytesSent: number;
+}
+
+/** RFC 6135 section 4.2.1: the port of whoever does not listen. */
+const DISCARD_PORT = 9;
+
+/** MSRP over our own sockets: listeners, connections, and the sessions on them. */
+export class MsrpEndpoint implements ConnectionOwner, SessionHost {
+  readonly clock: Clock;
+  readonly times: SendTimes;
+  readonly bindTime: number;
+  /** What an SDP has to say of our certificate; undefined without one. */
+  readonly fingerprint: Fingerprint | undefined;
+  readonly counters: MsrpCounters = { sessions: 0, connections: 0, bytesReceived: 0, bytesSent: 0 };
+  readonly #options: MsrpEndpointOptions;
+  readonly #limits: MsrpEndpointLimits;
+  readonly #servers: Server[] = [];
+  readonly #sessions = new Map<string, MsrpSession>();
+  readonly #connections = new Set<MsrpConnection>();
+  /** Those that we made, by where they go. */
+  readonly #reusable = new Map<string, MsrpConnection>();
+  /** Ports that are listened on. */
+  #port: number | undefined;
+  #tlsPort: number | undefined;
+  #stopped = false;
+
+  /** Throws PPG_E_OPTIONS for a certificate that cannot be read. */
+  constructor(options: MsrpEndpointOptions) {
+    this.#options = options;
+    this.clock = options.clock;
+    const given = Object.entries(options.limits ?? {}).filter(([, value]) => value !== undefined);
+    this.#limits = { ...DEFAULT_MSRP, ...Object.fromEntries(given) };
+    this.times = this.#limits;
+    this.bindTime = this.#limits.bindTime;
+    if (options.tls !== undefined) {
+      try {
+        this.fingerprint = fingerprintOf(options.tls.cert);
+      } catch (cause) {
+        throw new PpgError('PPG_E_OPTIONS', `the certificate for MSRP cannot be read: ${messageOf(cause)}`, { cause });
+      }
+    }
+  }
+
+  /** Listens. Rejects with PPG_E_LISTEN. */
+  async start(): Promise<void> {
+    const { listen, tls } = this.#options;
+    this.#stopped = false;
+    if (listen === undefined) return;
+    const accept = (socket: Socket): void => this.#accept(socket);
+    this.#port = await this.#listen(createServer(accept), listen);
+    if (tls === undefined) return;
+    // The certificate proves itself by the fingerprint of the SDP, not by who signed it (RFC 8122).
+    const options = {
+      cert: tls.cert,
+      key: tls.key,
+      minVersion: 'TLSv1.2',
+      requestCert: true,
+      rejectUnauthorized: false,
+    } as const;
+    const server = createTlsServer({ ...options, handshakeTimeout: this.#limits.connectTime }, accept);
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#tlsPort = await this.#listen(server, { ...listen, port: tls.port });
+  }
+
+  /** Closes all sessions and connections. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const closed = this.#servers
+      .splice(0)
+      .map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const session of [...this.#sessions.values()]) session.lost('stopped');
+    for (const connection of [...this.#connections]) connection.close('stopped');
+    await Promise.all(closed);
+    this.#port = undefined;
+    this.#tlsPort = undefined;
+  }
+
+  /** The port for TCP, or for TLS; undefined while it does not listen. */
+  port(secure = false): number | undefined {
+    return secure ? this.#tlsPort : this.#port;
+  }
+
+  get host(): string {
+    return this.#options.advertise ?? this.#options.listen?.host ?? '127.0.0.1';
+  }
+
+  /** A session with a path of its own. Throws PPG_E_OVERLOAD beyond `maxSessions`, PPG_E_STATE when stopped. */
+  open(secure = false, taker?: MessageTaker): MsrpSession {
+    if (this.#stopped) throw new PpgError('PPG_E_STATE', 'MSRP has been stopped');
+    if (this.#sessions.size >= this.#limits.maxSessions) throw new PpgError('PPG_E_OVERLOAD', 'too many MSRP sessions');
+    // RFC 4975 section 14.1: 80 bits of randomness; this has 128. Who knows it may take the session.
+    const session = randomToken(16);
+    const port = this.port(secure) ?? DISCARD_PORT;
+    const made = new MsrpSession(
+      this,
+      { secure, host: this.host.toLowerCase(), port, session, transport: 'tcp' },
+      taker,
+    );
+    this.#sessions.set(session, made);
+    this.counters.sessions = this.#sessions.size;
+    return made;
+  }
+
+  // ---- SessionHost
+
+  connectTo(session: MsrpSession, { path, fingerprints }: RemoteSide): MsrpConnection {
+    const [uri] = path as readonly [MsrpUri];
+    // A connection is proven for one certificate only.
+    const key = `${uri.host} ${uri.port} ${session.uri.secure ? fingerprints.map(({ value }) => value).join() : ''}`;
+    const known = this.#reusable.get(key);
+    if (known !== undefined && known.closed === undefined) return known;
+    const { host, port } = uri;
+    const socket = session.uri.secure
+      ? connectTls({ ...this.#clientOptions(), host, port, rejectUnauthorized: false, minVersion: 'TLSv1.2' })
+      : connectTcp({ host, port });
+    const connection = this.#add(socket, key, false);
+    this.#reusable.set(key, connection);
+    const timer = this.clock.setTimeout(
+      () => connection.close('it took too long to connect'),
+      this.#limits.connectTime,
+    );
+    socket.once(session.uri.secure ? 'secureConnect' : 'connect', () => {
+      this.clock.clearTimeout(timer);
+      if (session.uri.secure && !hasShown(socket, fingerprints))
+        connection.close('the certificate of the peer is not that of its SDP');
+      else connection.opened();
+    });
+    socket.once('close', () => this.clock.clearTimeout(timer));
+    return connection;
+  }
+
+  forget(session: MsrpSession): void {
+    this.#sessions.delete(session.id);
+    this.counters.sessions = this.#sessions.size;
+  }
+
+  // ---- ConnectionOwner
+
+  route(head: MsrpRequestHead, connection: MsrpConnection): MsrpSession | { status: number; comment: string } {
+    const to = parsePath(headerOf(head.headers, 'To-Path') ?? '');
+    if (headerOf(head.headers, 'From-Path') === undefined) return { status: 400, comment: 'No From-Path' };
+    const [own] = to;
+    // By the session-id alone: what peers write for our host and port is their matter (several addresses, NAT).
+    const session = to.length === 1 && own?.session !== undefined ? this.#sessions.get(own.session) : undefined;
+    if (session === undefined || session.uri.secure !== own?.secure) return { status: 481, comment: 'No such session' };
+    return session.admit(head, connection) ?? session;
+  }
+
+  refuse(
+    head: MsrpRequestHead,
+    { status, comment }: { status: number; comment: string },
+    connection: MsrpConnection,
+  ): void {
+    // A REPORT is never answered (RFC 4975 section 7.1.2).
+    if (head.method === 'REPORT' || headerOf(head.headers, 'Failure-Report')?.toLowerCase() === 'no') return;
+    const first = (name: string): string => headerOf(head.headers, name)?.split(' ', 1)[0] ?? '';
+    connection.write([writeResponse(head.transaction, status, comment, first('From-Path'), first('To-Path'))]);
+  }
+
+  onClosed(connection: MsrpConnection): void {
+    this.#connections.delete(connection);
+    this.counters.connections = this.#connections.size;
+    if (connection.key !== undefined && this.#reusable.get(connection.key) === connection)
+      this.#reusable.delete(connection.key);
+    this.#options.log.debug({ cause: connection.closed }, 'an MSRP connection ended');
+  }
+
+  count(received: number, sent: number): void {
+    this.counters.bytesReceived += received;
+    this.counters.bytesSent += sent;
+  }
+
+  #clientOptions(): { cert?: string; key?: string } {
+    const { tls } = this.#options;
+    return tls === undefined ? {} : { cert: tls.cert, key: tls.key };
+  }
+
+  #accept(socket: Socket): void {
+    socket.on('error', () => undefined);
+    if (this.#stopped || this.#connections.size >= this.#limits.maxConnections) socket.destroy();
+    else this.#add(socket, undefined, true);
+  }
+
+  #add(socket: Socket, key: string | undefined, ready: boolean): MsrpConnection {
+    const idle = this.#limits.connectionIdle;
+    const connection = new MsrpConnection({ socket, clock: this.clock, owner: this, key, idle }, ready);
+    this.#connections.add(connection);
+    this.counters.connections = this.#connections.size;
+    return connection;
+  }
+
+  #listen(server: Server, { host, port }: { host: string; port: number }): Promise<number> {
+    return new Promise((resolve, reject) => {
+      server.once('error', (cause) =>
+        reject(new PpgError('PPG_E_LISTEN', `MSRP cannot listen on ${host} port ${port}: ${cause.message}`, { cause })),
+      );
+      server.listen({ host, port }, () => {
+        this.#servers.push(server);
+        server.on('error', (error) => this.#options.log.warn({ cause: error.message }, 'an MSRP listener failed'));
+        const address = server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : port);
+      });
+    });
+  }
+}

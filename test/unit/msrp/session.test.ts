@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { MsrpEndpoint, MsrpEndpointOptions } from '../../../lib/msrp/endpoint.ts';
+import { join, msrpEndpoint, outgoing, taking } from '../../support/msrp.ts';
+import { tlsPair } from '../../support/tls-fixtures.ts';
+
+describe('MSRP sessions', function () {
+  this.timeout(30_000);
+  const running: MsrpEndpoint[] = [];
+
+  async function endpoint(more: Partial<MsrpEndpointOptions> = {}): Promise<MsrpEndpoint> {
+    const made = await msrpEndpoint(more);
+    running.push(made);
+    return made;
+  }
+
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((one) => one.stop()));
+  });
+
+  for (const size of [0, 1, 2048, 2049, 65_536, 10 * 1024 * 1024]) {
+    it(`carry ${size} octets unchanged, reported as a whole`, async () => {
+      const [a, b] = [await endpoint(), await endpoint()];
+      const { taker, messages } = taking();
+      const [sender, receiver] = [a.open(), b.open(false, taker)];
+      join(sender, receiver);
+      const body = randomBytes(size);
+      const headers = [{ name: 'X-Wap-Application-Id', value: 'x-wap-application:mms.ua' }];
+      const outcome = await sender.send(outgoing(body, { headers }));
+      assert.deepEqual(outcome, { kind: 'sent', reported: true });
+      assert.equal(messages.length, 1);
+      assert.ok(messages[0]?.body.equals(body));
+      assert.equal(messages[0]?.contentType, 'application/octet-stream');
+      assert.equal(messages[0]?.headers.find(({ name }) => name === 'X-Wap-Application-Id')?.value, headers[0]?.value);
+      assert.equal(messages[0]?.chunks, Math.max(1, Math.ceil(size / 16_384)));
+    });
+  }
+
+  it('send to a peer that connects, once its empty SEND has come', async () => {
+    const [a, b] = [await endpoint(), await endpoint()];
+    const { taker, messages } = taking();
+    const [sender, receiver] = [a.open(), b.open(false, taker)];
+    const sent = sender.send(outgoing(Buffer.from('hello')));
+    join(receiver, sender, {}, true);
+    assert.deepEqual(await sent, { kind: 'sent', reported: true });
+    assert.equal(messages[0]?.body.toString(), 'hello');
+  });
+
+  it('share a connection to the same place', async () => {
+    const [a, b] = [await endpoint(), await endpoint()];
+    const takers = Array.from({ length: 20 }, () => taking());
+    const pairs = takers.map(({ taker }) => [a.open(), b.open(false, taker)] as const);
+    for (const [sender, receiver] of pairs) join(sender, receiver);
+    const outcomes = await Promise.all(
+      pairs.map(([sender], at) => sender.send(outgoing(Buffer.alloc(100_000, at), { messageId: `message-${at}` }))),
+    );
+    assert.deepEqual([...new Set(outcomes.map(({ kind }) => kind))], ['sent']);
+    assert.ok(takers.every(({ messages }, at) => messages[0]?.body.equals(Buffer.alloc(100_000, at))));
+    assert.deepEqual([a.counters.connections, b.counters.connections], [1, 1]);
+    assert.deepEqual([a.counters.sessions, b.counters.sessions], [20, 20]);
+  });
+
+  describe('over TLS', () => {
+    const tls = { ...tlsPair('server'), port: 0 };
+
+    it('carry octets when the certificates are those of the SDPs, whoever connects', async () => {
+      for (const passive of [true, false]) {
+        const [a, b] = [await endpoint({ tls: { ...tlsPair('client'), port: 0 } }), await endpoint({ tls })];
+        const { taker, messages } = taking();
+        const [sender, receiver] = [a.open(true), b.open(true, taker)];
+        if (passive) join(sender, receiver, { active: a.fingerprint, passive: b.fingerprint });
+        else join(receiver, sender, { active: b.fingerprint, passive: a.fingerprint }, true);
+        const body = randomBytes(300_000);
+        assert.deepEqual(await sender.send(outgoing(body)), { kind: 'sent', reported: true });
+        assert.ok(messages[0]?.body.equals(body));
+      }
+    });
+
+    it('send nothing to a server with another certificate', async () => {
+      const [a, b] = [await endpoint({ tls: { ...tlsPair('client'), port: 0 } }), await endpoint({ tls })];
+      const [sender, receiver] = [a.open(true), b.open(true, taking().taker)];
+      join(sender, receiver, { active: a.fingerprint, passive: a.fingerprint });
+      const outcome = await sender.send(outgoing(Buffer.from('secret')));
+      assert.equal(outcome.kind === 'lost' && outcome.begun, false);
+    });
+
+    it('refuse a client with another certificate', async () => {
+      const [a, b] = [await endpoint({ tls: { ...tlsPair('client'), port: 0 } }), await endpoint({ tls })];
+      const { taker, messages } = taking();
+      const [sender, receiver] = [a.open(true), b.open(true, taker)];
+      join(sender, receiver, { active: b.fingerprint, passive: b.fingerprint });
+      const outcome = await sender.send(outgoing(Buffer.from('forged')));
+      assert.equal(outcome.kind === 'refused' && outcome.status, 403);
+      assert.equal(messages.length, 0);
+    });
+  });
+});

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import * as fc from 'fast-check';
 import { compile, decompile } from '../../lib/codec/wbxml/convert.ts';
 import { decode } from '../../lib/codec/wbxml/decode.ts';
-import type { XmlDocument, XmlElement } from '../../lib/codec/wbxml/document.ts';
+import type { XmlDocument } from '../../lib/codec/wbxml/document.ts';
 import { encode } from '../../lib/codec/wbxml/encode.ts';
 import { TABLES, tableOfKind } from '../../lib/codec/wbxml/tables.ts';
 import { readXml } from '../../lib/codec/wbxml/xml-read.ts';
@@ -49,7 +49,8 @@ describeWith(XML2WBXML, 'WBXML beside libwbxml', function () {
   }
 
   it('without a string table the octets are the same as well', () => {
-    const known = ({ root }: XmlDocument): boolean => allKnown(root);
+    // libwbxml then refuses names without a token, where we have a table of just those
+    const known = (document: XmlDocument): boolean => encode(document, { strings: 'inline' })[3] === 0;
     for (const table of TABLES) {
       const documents = fc.sample(documentOf(table).filter(known), { seed: SEED, numRuns: 10 });
       for (const document of documents) {
@@ -121,14 +122,6 @@ function sameBothWays(document: XmlDocument): void {
   if (/[\t\r\n]/.test(JSON.stringify(document).replace(/\\[trn]/g, '\n'))) return;
   assert.equal(decompile(octets).toString(), text.toString());
   assert.deepEqual(readXml(text.toString()), document);
-}
-
-function allKnown(element: XmlElement): boolean {
-  return (
-    !element.attributes.some(([name]) => name.endsWith('own')) &&
-    element.name !== 'own' &&
-    element.children.every((child) => typeof child === 'string' || allKnown(child))
-  );
 }
 
 const si = (inner: string): Buffer => Buffer.from(`<?xml version="1.0"?><si>${inner}</si>`);

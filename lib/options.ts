@@ -13,7 +13,9 @@ import {
 import type { BearerNameOptions } from './model/bearer-names.ts';
 import type { TokenOptions } from './security/bearer-token.ts';
 import type { BlockEntry } from './security/block-list.ts';
+import { MIN_SECRET } from './security/token-secret.ts';
 import type { SipCredentials } from './sip/digest-client.ts';
+import { type SipDeliveryOptions, sipDeliveryShape } from './sip-delivery-options.ts';
 import type { TlsOptions } from './stack/tls-options.ts';
 import type { ListenPoint } from './stack/types.ts';
 
@@ -25,7 +27,7 @@ export interface DirectLegOptions {
   readonly advertise?: string | undefined;
 }
 
-export interface SipOptions {
+export interface SipOptions extends SipDeliveryOptions {
   /** Where requests are sent: the S-CSCF or I-CSCF, as a SIP URI. Without it they go where the request URI says. */
   readonly nextHop?: string | undefined;
   /** Addresses or CIDR ranges whose third-party REGISTERs count. Default loopback. */
@@ -43,7 +45,7 @@ export interface SipOptions {
    * every realm that has none of its own. Default none: the core has to trust the gateway by address.
    */
   readonly credentials: readonly SipCredentials[];
-  /** True: 404 is the end (code 2002). False, the default: it means offline, as many cores use it. */
+  /** True: 404 is the end (code 2002). False, the default: it means offline, as many cores use it. Short for an entry of `outcomes`. */
   readonly notFoundIsFinal: boolean;
 }
 
@@ -78,6 +80,11 @@ export interface CheckedConfiguration {
   readonly block: readonly BlockEntry[];
   /** Ways to log in besides the accounts' passwords and certificates. */
   readonly auth: AuthOptions;
+  /**
+   * What the gateway signs its names of pushes with, as they stand in content URLs and message ids; 32 octets or more, the
+   * same on every node. Default: made at random, so that such names die with the process.
+   */
+  readonly secret?: string | undefined;
   readonly sip: SipOptions;
   readonly limits: LimitOptions;
   readonly retry: RetryPolicy;
@@ -135,6 +142,7 @@ const tls = z.strictObject({
   verifyServer: z.boolean().default(true),
 });
 
+const isLongSecret = (secret: string): boolean => Buffer.byteLength(secret) >= MIN_SECRET;
 const milliseconds = z.number().int().nonnegative();
 const sipUri = z.string().regex(/^sips?:[^\s<>"]+$/i, 'must be a SIP URI such as sip:10.0.0.1:5060;transport=tcp');
 
@@ -154,6 +162,7 @@ const schema = z.strictObject({
     .regex(/^(memory|sqlite:.+)$/s, 'must be "memory" or "sqlite:FILE"')
     .default('sqlite:./ppg.db'),
   initiators: z.array(initiatorSchema).default([]),
+  secret: z.string().refine(isLongSecret, `must have ${MIN_SECRET} octets or more`).optional(),
   auth: authSchema.prefault({}),
   block: z.array(blockSchema).default([]),
   sip: z
@@ -192,6 +201,7 @@ const schema = z.strictObject({
         .max(64)
         .default([]),
       notFoundIsFinal: z.boolean().default(false),
+      ...sipDeliveryShape,
     })
     .prefault({}),
   limits: z

@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { HeaderField, Push } from '../model/push.ts';
-import { CSEQS_PER_ATTEMPT } from '../sip/digest-client.ts';
 import { acceptContactFor } from '../sip/feature-tags.ts';
 import { type IscHeaders, iscHeaders } from '../sip/isc-headers.ts';
+import { CSEQS_PER_REQUEST } from '../sip/redirect.ts';
 import { isSafeUri, type Way, wayTo } from '../sip/way-to.ts';
 import type { DeliveryAttempt } from './bearer.ts';
 
@@ -71,8 +71,8 @@ export function createAddresser(options: AddressedOptions): Addresser {
   };
 }
 
-/** Attempt 1 has the numbers 1 to 8, attempt 2 those from 9 on: what an answered challenge uses up is never used again. */
-const firstCSeq = (attempt: number): number => (attempt - 1) * CSEQS_PER_ATTEMPT + 1;
+/** Attempt 1 begins with 1, attempt 2 with 101: what challenges and redirections use up is never used again. */
+const firstCSeq = (attempt: number): number => (attempt - 1) * CSEQS_PER_REQUEST + 1;
 
 /** Accept-Contact of a push's application, made once for each push; undefined when nothing can be asked for. */
 function applications(): (push: Push) => HeaderField | undefined {

@@ -3,21 +3,24 @@ import type { RecipientAddress } from '../model/address.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
 import type { Content, Push } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
+import { followRedirects, type RedirectPolicy } from '../sip/redirect.ts';
 import { isBinaryBody, type SipSender } from '../sip/sender.ts';
 import { ADDRESSED_OCTETS, type AddressedOptions, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
 import { type Form, type FormName, formOf } from './envelope.ts';
 import { createFormChoice, type FormChoice, takesMultipart } from './profile.ts';
-import { sipOutcome } from './sip-outcome.ts';
+import { DEFAULT_READINGS, type StatusReadings, sipOutcome } from './sip-outcome.ts';
 
 export interface SipMessageBearerOptions extends AddressedOptions {
   readonly sender: SipSender;
   readonly log: Logger;
   /** How a push stands in the message that goes to a target. Default: `headers` for all. */
   readonly formFor?: FormChoice | undefined;
+  /** Which redirections are followed. Default: none. */
+  readonly redirects?: RedirectPolicy | undefined;
   readonly options?: {
-    /** 404 says that the user does not exist, not that he is offline; default false. */
-    readonly notFoundIsFinal?: boolean;
+    /** How statuses are read. Default DEFAULT_READINGS. */
+    readonly readings?: StatusReadings;
     /** Largest body by this bearer, octets; default: what a leg can carry. */
     readonly maxBytes?: number;
   };
@@ -36,7 +39,8 @@ interface Prepared extends Form {
  */
 export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer {
   const { sender, log } = bearer;
-  const { notFoundIsFinal = false, maxBytes = Number.POSITIVE_INFINITY } = bearer.options ?? {};
+  const { readings = DEFAULT_READINGS, maxBytes = Number.POSITIVE_INFINITY } = bearer.options ?? {};
+  const redirects = bearer.redirects ?? { follow: false, domain: bearer.domain };
   const addressed = createAddresser(bearer);
   const formFor = bearer.formFor ?? createFormChoice();
   const prepared = new Map<FormName, WeakMap<Content, Prepared | null>>();
@@ -97,11 +101,15 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
     const { headers, body, binary } = form;
     const way = addressed(attempt, 'MESSAGE');
     if (way === undefined) return failed(PAP.ADDRESS_ERROR, 'the address cannot stand in a SIP message');
-    const { answer, leg } = await sender.request(
+    const { sent, followed } = await followRedirects(
       { method: 'MESSAGE', uri: way.uri, headers: [...way.headers, ...headers], body },
-      { binary },
+      (request) => sender.request(request, { binary }),
+      redirects,
     );
-    const result = sipOutcome(answer, { confirmed: attempt.confirmed, target: target.kind, notFoundIsFinal });
+    const { answer, leg } = sent;
+    const read = sipOutcome(answer, { confirmed: attempt.confirmed, target: target.kind, readings });
+    const result =
+      followed.length === 0 ? read : { ...read, cause: `${read.cause} (redirected to ${followed.join(', ')})` };
     log.debug(
       { push: push.key, callId: attempt.callId, leg, result: result.kind, cause: result.cause },
       'MESSAGE ended',

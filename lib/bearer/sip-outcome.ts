@@ -8,9 +8,33 @@ export interface OutcomeContext {
   readonly confirmed: boolean;
   /** Whom the request named: one device, or whatever the core forks the address-of-record to. */
   readonly target: 'device' | 'aor';
-  /** True where the core answers 404 only for users it does not have; many answer it for a user who is offline. */
-  readonly notFoundIsFinal: boolean;
+  /** How statuses are read. Default {@link DEFAULT_READINGS}. */
+  readonly readings?: StatusReadings;
+  /** Without readings: 404 is for users whom the core does not have. */
+  readonly notFoundIsFinal?: boolean | undefined;
 }
+
+/** How one status is read; docs/outcomes.md has what each means for a push. */
+export type ReadingName =
+  | 'delivered'
+  | 'accepted'
+  | 'offline'
+  | 'busy'
+  | 'busy-everywhere'
+  | 'retry'
+  | 'server-error'
+  | 'overload'
+  | 'no-answer'
+  | 'unknown'
+  | 'undeliverable'
+  | 'no-such-user'
+  | 'refused'
+  | 'content-refused'
+  | 'other-form'
+  | 'credentials';
+
+/** Readings by status. */
+export type StatusReadings = Readonly<Record<number, ReadingName>>;
 
 type Reading = (facts: Facts) => DeliveryResult;
 
@@ -64,8 +88,6 @@ const noAnswer: Reading = (facts) =>
 /** A merged request: an earlier copy got through on another way, and its end is not known (RFC 3261 section 8.2.2.2). */
 const merged: Reading = ({ cause }) => ({ kind: 'unknown', code: PAP.SERVICE_UNAVAILABLE, cause });
 
-const notFound: Reading = (facts) => (facts.notFoundIsFinal ? undeliverable(PAP.ADDRESS_ERROR)(facts) : offline(facts));
-
 /** 503 of our own making means that the next hop cannot be reached; one that was received slows its recipient. */
 const unavailable: Reading = (facts) => retry('overload', facts.local ? 'hop' : 'recipient', facts);
 
@@ -73,53 +95,95 @@ const unavailable: Reading = (facts) => retry('overload', facts.local ? 'hop' : 
 const internalError: Reading = (facts) =>
   facts.after === undefined ? serverError(facts) : retry('overload', 'recipient', facts);
 
-const failed = undeliverable(PAP.SERVICE_FAILURE);
-const refused = aborted(PAP.USER_REFUSED);
-const contentRefused = aborted(PAP.USER_DISCARDED_CONTENT);
-
-const credentials: Reading = ({ cause }) => ({
+const failedWith = (cause: string): Extract<DeliveryResult, { kind: 'failed' }> => ({
   kind: 'failed',
   state: 'undeliverable',
   code: PAP.SERVICE_FAILURE,
-  cause: `${cause}: the core asks the gateway who it is; set sip.credentials, or have the core trust the gateway by address`,
+  cause,
 });
 
-/** Statuses with a meaning of their own; the others are read as the x00 of their class (RFC 3261 section 8.1.3.2). */
-const BY_STATUS: Readonly<Record<number, Reading>> = {
-  200: delivered,
-  401: credentials,
-  403: refused,
-  404: notFound,
-  407: credentials,
-  408: noAnswer,
-  413: failed,
-  415: contentRefused,
-  420: failed,
-  421: failed,
-  430: offline, // flow failed: the edge lost the way to the device (RFC 5626)
-  480: offline,
-  482: merged,
-  486: busy,
-  488: contentRefused,
-  494: failed,
-  500: internalError,
-  503: unavailable,
-  513: failed,
-  600: busyEverywhere,
-  603: refused,
-  604: undeliverable(PAP.ADDRESS_ERROR),
-  606: contentRefused,
-  607: refused, // unwanted (RFC 8197)
-  608: refused, // rejected by somebody on the way (RFC 8688)
+const credentials: Reading = ({ cause }) => ({
+  ...failedWith(
+    `${cause}: the core asks the gateway who it is; set sip.credentials, or have the core trust the gateway by address`,
+  ),
+});
+
+/** Every way to read a status, by the name that `sip.outcomes` knows it by. */
+const READINGS: Readonly<Record<ReadingName, Reading>> = {
+  delivered,
+  accepted: taken,
+  offline,
+  busy,
+  'busy-everywhere': busyEverywhere,
+  retry: serverError,
+  'server-error': internalError,
+  overload: unavailable,
+  'no-answer': noAnswer,
+  unknown: merged,
+  undeliverable: undeliverable(PAP.SERVICE_FAILURE),
+  'no-such-user': undeliverable(PAP.ADDRESS_ERROR),
+  refused: aborted(PAP.USER_REFUSED),
+  'content-refused': ({ cause }) => ({
+    kind: 'failed',
+    state: 'aborted',
+    code: PAP.USER_DISCARDED_CONTENT,
+    cause,
+    otherBearer: true,
+  }),
+  'other-form': ({ cause }) => ({ ...failedWith(cause), otherBearer: true }),
+  credentials,
 };
 
-const BY_CLASS: Readonly<Record<number, Reading>> = {
-  2: taken,
-  3: failed,
-  4: failed,
-  5: serverError,
-  6: busyEverywhere,
+/** The names of {@link READINGS}. */
+export const READING_NAMES: readonly ReadingName[] = Object.keys(READINGS) as ReadingName[];
+
+/** Statuses with a meaning of their own; the others are read as the x00 of their class (RFC 3261 section 8.1.3.2). */
+export const DEFAULT_READINGS: StatusReadings = {
+  200: 'delivered',
+  401: 'credentials',
+  403: 'refused',
+  404: 'offline', // many cores answer it for a user who is not registered
+  407: 'credentials',
+  408: 'no-answer',
+  413: 'other-form', // too large
+  415: 'content-refused',
+  430: 'offline', // flow failed: the edge lost the way to the device (RFC 5626)
+  480: 'offline',
+  482: 'unknown', // a merged request
+  486: 'busy',
+  488: 'content-refused',
+  500: 'server-error',
+  503: 'overload',
+  513: 'other-form', // too large
+  600: 'busy-everywhere',
+  603: 'refused',
+  604: 'no-such-user',
+  606: 'content-refused',
+  607: 'refused', // unwanted (RFC 8197)
+  608: 'refused', // rejected by somebody on the way (RFC 8688)
 };
+
+/** How statuses are read that nothing else is said of, by class. */
+export const CLASS_READINGS: StatusReadings = {
+  2: 'accepted',
+  3: 'undeliverable',
+  4: 'undeliverable',
+  5: 'retry',
+  6: 'busy-everywhere',
+};
+
+/** How a status is read. */
+export const readingOf = (status: number, readings: StatusReadings = DEFAULT_READINGS): ReadingName =>
+  readings[status] ?? CLASS_READINGS[Math.trunc(status / 100)] ?? 'unknown';
+
+/** The default readings with an operator's own in their place. */
+export const readingsWith = (own: StatusReadings, notFoundIsFinal = false): StatusReadings => ({
+  ...DEFAULT_READINGS,
+  ...(notFoundIsFinal && { 404: 'no-such-user' }),
+  ...own,
+});
+
+const NOT_FOUND_IS_FINAL = readingsWith({}, true);
 
 /** Makes a delivery result of the answer to a MESSAGE. PAP codes as in WAP-247 section 9.14. */
 export function sipOutcome(answer: SipAnswer, context: OutcomeContext): DeliveryResult {
@@ -132,8 +196,8 @@ export function sipOutcome(answer: SipAnswer, context: OutcomeContext): Delivery
     local: answer.local,
     after: status < 300 ? undefined : parseRetryAfter(answer.get('Retry-After')),
   };
-  const reading = BY_STATUS[status] ?? BY_CLASS[Math.trunc(status / 100)] ?? merged;
-  return reading(facts);
+  const { readings = context.notFoundIsFinal === true ? NOT_FOUND_IS_FINAL : DEFAULT_READINGS } = context;
+  return READINGS[readingOf(status, readings)](facts);
 }
 
 /** It did not leave: the way out is closed for everybody, unless there is no way that could ever carry this one. */

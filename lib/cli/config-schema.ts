@@ -46,9 +46,15 @@ export interface NodeConfig {
     readonly tls?: (TlsOptions & { readonly port: number }) | undefined;
     /** Log every SIP message, a line each, at level debug. */
     readonly trace?: boolean | undefined;
-    /** As in PpgConfiguration, checked with it. */
+    /** As in PpgConfiguration, checked with it; the others as well. */
     readonly credentials?: readonly unknown[] | undefined;
+    readonly outcomes?: Readonly<Record<string, unknown>> | undefined;
+    readonly followRedirects?: boolean | undefined;
+    readonly assertedService?: string | undefined;
+    readonly iari?: readonly string[] | undefined;
   };
+  /** As in PpgConfiguration. */
+  readonly secret?: string | undefined;
   /** The embedded core; `users` (name to password) makes it ask for digest authentication. */
   readonly core: {
     readonly port: number;
@@ -172,7 +178,12 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       }),
       trace: flag,
       credentials: z.array(z.unknown(), 'must be a list of credentials').optional(),
+      outcomes: rest.optional(),
+      followRedirects: flag.optional(),
+      assertedService: z.string().optional(),
+      iari: z.preprocess(listOrText, z.array(z.string(), 'must be a list of URNs')).optional(),
     }),
+    secret: z.string().optional(),
     core: z.strictObject({ port, wsPort: port.optional(), users: z.record(z.string(), z.string()).optional() }),
     sipd: z.strictObject({ port, drachtioPort: port }),
     direct: z.strictObject({ port }),

@@ -113,8 +113,8 @@ function checkConfig(raw: unknown, variables: ReadonlyMap<string, string>): Node
 /** What of a node's configuration is the gateway's own. Its next hop and direct leg depend on what runs beside it. */
 export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
   const { domain, identity, store, initiators, auth, block, sip, limits, retry, notify, addresses, qos } = config;
-  const { trustedPeers, registrations, leg, notFoundIsFinal, nextHop, credentials } = sip;
-  const { port: _, ...tls } = sip.tls ?? {};
+  const { host: _host, advertise: _advertise, trace: _trace, tls: givenTls, ...ofGateway } = sip;
+  const { port: _, ...tls } = givenTls ?? {};
   // What is still unknown here is what checkOptions checks.
   return {
     domain,
@@ -123,7 +123,8 @@ export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
     initiators,
     auth,
     block,
-    sip: { trustedPeers, registrations, leg, notFoundIsFinal, nextHop, credentials, tls },
+    secret: config.secret,
+    sip: { ...ofGateway, tls },
     limits,
     retry,
     notify,

@@ -109,7 +109,7 @@ describe('a gateway in an app, over its life', () => {
     const requests = (await scene.core.got(2)).map(({ headers }) => [headers.get('Call-ID'), headers.get('CSeq')]);
     const [first, second] = [requests[0], requests.at(-1)];
     assert.equal(second?.[0], first?.[0]);
-    assert.deepEqual([first?.[1], second?.[1]], ['1 MESSAGE', '9 MESSAGE']);
+    assert.deepEqual([first?.[1], second?.[1]], ['1 MESSAGE', '101 MESSAGE']);
     const status = await ppg.status(pushId);
     assert.deepEqual(
       status?.recipients[0]?.attempts.map(({ result }) => result),

@@ -53,7 +53,7 @@ describe('registrations that the gateway sees in an app', () => {
       await delivered;
       const [first, second] = await scene.core.got(2);
       assert.equal(second?.headers.get('Call-ID'), first?.headers.get('Call-ID'), 'a retry can be recognised');
-      assert.deepEqual(second?.headers.get('CSeq'), '9 MESSAGE');
+      assert.deepEqual(second?.headers.get('CSeq'), '101 MESSAGE');
       assert.match(second?.headers.all('Accept-Contact').join() ?? '', /urn:uuid:a/);
     });
   }

@@ -81,7 +81,7 @@ describe('a push as MESSAGE', () => {
     await bearer.deliver(fakeAttempt({ attempt: 2 }));
     const [first, second] = drachtio.sent as [OutboundRequest, OutboundRequest];
     for (const name of ['Call-ID', 'From', 'X-Wap-Push-Id']) assert.deepEqual(all(second, name), all(first, name));
-    assert.deepEqual(all(second, 'CSeq'), ['9 MESSAGE']);
+    assert.deepEqual(all(second, 'CSeq'), ['101 MESSAGE']);
     assert.notDeepEqual(all(second, 'P-Charging-Vector'), all(first, 'P-Charging-Vector'));
     assert.deepEqual(all(second, 'Date'), ['Mon, 21 Sep 2026 14:01:30 GMT']);
     assert.deepEqual(all(second, 'Expires'), ['3510']);
@@ -241,7 +241,7 @@ describe('a push as MESSAGE', () => {
 
   it('says what the answer means and which leg carried it', async () => {
     drachtio.answer = () => fakeAnswer(404);
-    const finally404 = await make({ notFoundIsFinal: true }).deliver(fakeAttempt());
+    const finally404 = await make({ readings: { 404: 'no-such-user' } }).deliver(fakeAttempt());
     assert.deepEqual([finally404.kind, finally404.leg], ['failed', 'drachtio']);
     const retry = await make().deliver(fakeAttempt());
     assert.equal(retry.kind === 'retry' && retry.scope, 'recipient');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { type OutcomeContext, parseRetryAfter, sipOutcome } from '../../../lib/bearer/sip-outcome.ts';
+import { type OutcomeContext, parseRetryAfter, readingsWith, sipOutcome } from '../../../lib/bearer/sip-outcome.ts';
 import type { DeliveryResult } from '../../../lib/model/delivery.ts';
 import { describeCode } from '../../../lib/model/result-codes.ts';
 import { fakeAnswer } from '../../support/fake-sip.ts';
 
-const CONFIRMED: OutcomeContext = { confirmed: true, target: 'device', notFoundIsFinal: false };
+const CONFIRMED: OutcomeContext = { confirmed: true, target: 'device' };
 const UNCONFIRMED: OutcomeContext = { ...CONFIRMED, confirmed: false };
 const AOR: OutcomeContext = { ...CONFIRMED, target: 'aor' };
 
@@ -86,7 +86,10 @@ describe('what a SIP answer means for a push', () => {
   });
 
   it('404 is final where the core uses it for users it does not have', () => {
-    assert.equal(line(sipOutcome(fakeAnswer(404), { ...CONFIRMED, notFoundIsFinal: true })), 'undeliverable 2002');
+    assert.equal(
+      line(sipOutcome(fakeAnswer(404), { ...CONFIRMED, readings: readingsWith({}, true) })),
+      'undeliverable 2002',
+    );
   });
 
   it('nobody answered: unknown when it must be proven, again when it need not', () => {

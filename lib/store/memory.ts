@@ -278,9 +278,8 @@ class MemoryStore implements Store {
     this.#check();
     return claims.map((claim) => {
       const row = this.#held(claim);
-      if (row?.lease === undefined) return false;
-      row.lease = { owner: row.lease.owner, leaseUntil };
-      return true;
+      if (row?.lease !== undefined) row.lease = { owner: row.lease.owner, leaseUntil };
+      return row?.lease !== undefined;
     });
   }
 
@@ -329,14 +328,15 @@ class MemoryStore implements Store {
     return { push: found.push, recipients: found.recipients.map(recipientOf) };
   }
 
-  async content(key: string): Promise<Content | undefined> {
+  async content({ push, index }: RecipientRef): Promise<Content | undefined> {
     this.#check();
-    return this.#data.pushes.get(key)?.push.content;
+    const row = this.#data.pushes.get(push)?.recipients[index];
+    return row === undefined || isTerminal(row.state) ? undefined : row.of.push.content;
   }
 
   async claimNotifications(query: { now: number; limit: number } & Lease): Promise<Notification[]> {
-    const { now, limit, leaseUntil } = query;
     this.#check();
+    const { now, limit, leaseUntil } = query;
     const due = [...this.#data.owed].flatMap((row) =>
       row.notification !== undefined && row.notification.due <= now ? [{ row, owed: row.notification }] : [],
     );

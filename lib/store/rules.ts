@@ -1,4 +1,4 @@
-import { namedRecipients, type RecipientAddress } from '../model/address.ts';
+import { type RecipientAddress, successors } from '../model/address.ts';
 import { type AttemptRecord, MAX_ATTEMPT_RECORDS, type Push } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import type { Attempted, FinalState, RecipientState } from '../model/states.ts';
@@ -54,10 +54,8 @@ export const LEFT_OUT: End = {
 
 /** Places of the recipients of a new push whom none of `cancelled` names; see Acceptance and `pending-only`. */
 export function leftOut(recipients: readonly RecipientAddress[], cancelled: readonly RecipientAddress[]): number[] {
-  const places = recipients.map((address, index) => ({ address, index }));
-  if (cancelled.length === 0) return places.map(({ index }) => index);
-  const taken = new Set(namedRecipients(places, cancelled).found);
-  return places.filter((place) => !taken.has(place)).map(({ index }) => index);
+  const taken = successors(recipients, cancelled);
+  return [...recipients.keys()].filter((index) => !taken.has(index));
 }
 
 /** States of a recipient that a proof can end: an attempt was made, and none is under way. */

@@ -226,8 +226,8 @@ export interface Store {
   /** A push of this initiator, or undefined: others' pushes do not exist for it. */
   status(initiator: string, pushId: string): Promise<PushStatus | undefined>;
 
-  /** The content of the push with that key; undefined once its last recipient is final, or when there is none. */
-  content(key: string): Promise<Content | undefined>;
+  /** The content of a push for one of its recipients; undefined once that recipient is final, or when there is none. */
+  content(recipient: RecipientRef): Promise<Content | undefined>;
 
   claimNotifications(query: { now: number; limit: number } & Lease): Promise<Notification[]>;
   settleNotification(settlement: NotificationSettlement): Promise<void>;

@@ -2,11 +2,14 @@ import { NEVER } from '../rules.ts';
 import type { Database, SqlRow } from './driver.ts';
 import type { Live } from './live.ts';
 import type { Handler } from './messages.ts';
+import { FINAL_FROM } from './schema.ts';
 
 const SELECT_PUSH = `
   SELECT key, accepted_at, expires_at, data, head, body FROM push WHERE initiator = ? AND push_id = ?`;
 
-const SELECT_CONTENT = `SELECT head, body FROM push WHERE id = (SELECT push FROM recipient WHERE key = ? LIMIT 1)`;
+const SELECT_CONTENT = `
+  SELECT head, body FROM push
+  WHERE id = (SELECT push FROM recipient WHERE key = ? AND idx = ? AND state < ${FINAL_FROM})`;
 
 const SELECT_RECIPIENTS = `
   SELECT idx, aor, text, instance, gruu, state, code, description, attempted, attempt, offline_tries, event_time,
@@ -43,7 +46,7 @@ export function queries(db: Database, live: Live): Queries {
       return push === undefined ? null : [push, selectRecipients.all([push[0] ?? null])];
     },
 
-    content: (args): SqlRow | null => selectContent.get([(args as unknown as [string])[0]]) ?? null,
+    content: (args): SqlRow | null => selectContent.get([...(args as unknown as [string, number])]) ?? null,
 
     /** Claims, expiry, notifications; Infinity for none. */
     nextDue: (): readonly [number, number, number] => {

@@ -207,8 +207,8 @@ class ThreadStore implements SqliteStore {
     return found === null ? undefined : decodeStatus(found, initiator, pushId);
   }
 
-  async content(key: string): Promise<Content | undefined> {
-    const row = (await this.#thread.call([OP.content, key])) as SqlRow | null;
+  async content({ push, index }: RecipientRef): Promise<Content | undefined> {
+    const row = (await this.#thread.call([OP.content, push, index])) as SqlRow | null;
     return row === null ? undefined : contentOf(row[0], row[1]).content;
   }
 

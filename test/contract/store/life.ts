@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { RecipientRef } from '../../../lib/model/push.ts';
 import {
   awaiting,
   delivered,
@@ -36,7 +37,7 @@ export const lifeRules: StoreRules = (use) => {
         () => store.confirm({ push: 'k1', index: 0, at: T0, state: 'delivered', code: 1000, desc: 'OK' }),
         () => store.expire({ now: T0, limit: 1 }),
         () => store.status('pi', 'k1'),
-        () => store.content('k1'),
+        () => store.content({ push: 'k1', index: 0 }),
         () => store.claimNotifications({ now: T0, limit: 1, ...lease() }),
         () => store.settleNotification({ push: 'k1', index: 0, result: 'done', tries: 0 }),
         () => store.purge({ before: T0, limit: 1 }),
@@ -48,26 +49,27 @@ export const lifeRules: StoreRules = (use) => {
       for (const call of calls) await assert.rejects(call, closed, call.toString());
     });
 
-    it('content is there by the key of its push until the last recipient is final', async () => {
+    it('content is there for a recipient until that recipient is final', async () => {
       const { store, reopen } = use();
-      const body = Buffer.from([0, 1, 255, 0]);
-      const headers = [{ name: 'Expires', value: 'never' }];
-      const content = { type: 'a/b', headers, body };
+      const content = { type: 'a/b', headers: [{ name: 'Expires', value: 'never' }], body: Buffer.from([0, 255, 0]) };
+      const [alice, bob] = [0, 1].map((index) => ({ push: 'k1', index })) as [RecipientRef, RecipientRef];
       const claim = await submitAndClaim(store, 'k1', { users: ['alice', 'bob'], extra: { content } });
       await submit(store, 'k2');
-      assert.deepEqual(await store.content('k1'), content);
-      assert.equal(await store.content('k3'), undefined);
+      assert.deepEqual(await store.content(alice), content);
+      assert.equal(await store.content({ push: 'k1', index: 2 }), undefined);
+      assert.equal(await store.content({ push: 'k3', index: 0 }), undefined);
       await settle(store, claim, awaiting(T0 + HOUR));
       const again = await reopen('closed', T0 + 1);
-      assert.deepEqual(await again.content('k1'), content);
-      await again.confirm({ push: 'k1', index: 0, at: T0 + 2, state: 'delivered', code: 1000, desc: 'OK' });
-      assert.deepEqual(await again.content('k1'), content, 'bob still waits');
+      assert.deepEqual(await again.content(alice), content);
+      await again.confirm({ ...alice, at: T0 + 2, state: 'delivered', code: 1000, desc: 'OK' });
+      assert.equal(await again.content(alice), undefined);
+      assert.deepEqual(await again.content(bob), content, 'bob still waits');
       const claims = await again.claimDue({ now: T0 + 2, limit: 9, ...lease(T0 + HOUR) });
       const bobs = claims.find(({ push }) => push === 'k1');
       assert.ok(bobs);
       await settle(again, bobs, delivered, { at: T0 + 3 });
-      assert.equal(await again.content('k1'), undefined);
-      assert.equal((await again.content('k2'))?.body.toString(), 'hello');
+      assert.equal(await again.content(bob), undefined);
+      assert.equal((await again.content({ push: 'k2', index: 0 }))?.body.toString(), 'hello');
     });
 
     it('what was asked before close is done', async () => {

@@ -41,6 +41,16 @@ export type EngineEvents = {
     readonly result: 'applied' | 'early' | 'ignored';
     readonly cause: string;
   };
+  /** Somebody asked for content by a URL; `push` only where the URL names one. */
+  download: {
+    readonly at: number;
+    readonly push?: string;
+    /** Of HTTP. */
+    readonly status: number;
+    readonly result: 'complete' | 'part' | 'head' | 'not-modified' | 'broken-off' | 'refused';
+    /** Octets of content that left. */
+    readonly bytes: number;
+  };
   /** A result notification was tried. */
   notification: Of & {
     readonly index: number;

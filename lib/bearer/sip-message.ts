@@ -1,13 +1,19 @@
 import type { Logger } from '../base/log.ts';
+import { parseMediaType } from '../codec/mime/content-type.ts';
 import type { RecipientAddress } from '../model/address.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
+import type { Device } from '../model/device.ts';
+import { messageMisfit } from '../model/device-knowledge.ts';
 import type { Content, Push } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
+import type { Refusal } from '../sip/capability-refusal.ts';
+import type { SipAnswer } from '../sip/leg.ts';
 import { followRedirects, type RedirectPolicy } from '../sip/redirect.ts';
 import { isBinaryBody, type SipSender } from '../sip/sender.ts';
 import { ADDRESSED_OCTETS, type AddressedOptions, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
 import { type Form, type FormName, formOf } from './envelope.ts';
+import { type ImdnAsker, type ImdnForm, takesCpim } from './imdn.ts';
 import { createFormChoice, type FormChoice, takesMultipart } from './profile.ts';
 import { DEFAULT_READINGS, type StatusReadings, sipOutcome } from './sip-outcome.ts';
 
@@ -18,6 +24,10 @@ export interface SipMessageBearerOptions extends AddressedOptions {
   readonly formFor?: FormChoice | undefined;
   /** Which redirections are followed. Default: none. */
   readonly redirects?: RedirectPolicy | undefined;
+  /** Told of what a device answered to a push that it did not take. Must not throw. */
+  readonly onRefused?: ((aor: string, device: Device, refusal: Refusal) => void) | undefined;
+  /** Asks devices that take message/cpim to say that they have a confirmed push. Default: nobody is asked. */
+  readonly imdn?: Pick<ImdnAsker, 'wrap'> | undefined;
   readonly options?: {
     /** How statuses are read. Default DEFAULT_READINGS. */
     readonly readings?: StatusReadings;
@@ -28,6 +38,8 @@ export interface SipMessageBearerOptions extends AddressedOptions {
 
 /** What of a MESSAGE is the same for every recipient and attempt of a push. */
 interface Prepared extends Form {
+  /** Media type of the body in lower case, without parameters. */
+  readonly type: string;
   readonly binary: boolean;
   /** Octets of body and push headers. */
   readonly bytes: number;
@@ -62,7 +74,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
     return form ?? undefined;
   }
 
-  const carries = ({ binary, bytes }: Prepared, target: DeliveryTarget): boolean => {
+  const carries = ({ binary, bytes }: Pick<Prepared, 'binary' | 'bytes'>, target: DeliveryTarget): boolean => {
     const named = target.kind === 'device' ? (target.device.gruu?.length ?? 0) : 0;
     return sender.fits({ binary, route: false, bytes: bytes + ADDRESSED_OCTETS + named });
   };
@@ -87,9 +99,22 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
     return `no SIP leg carries ${form.bytes} octets${form.binary ? ' of binary content' : ''} in a MESSAGE`;
   }
 
+  /** The push with a request for a disposition notification, where proof is wanted, the device can tell and it fits. */
+  function askFor({ confirmed, target, ...rest }: DeliveryAttempt, form: Prepared): ImdnForm | undefined {
+    const { content } = rest.push;
+    const { imdn } = bearer;
+    if (imdn === undefined || !confirmed || content === undefined || form.name !== 'headers') return undefined;
+    if (target.kind !== 'device' || !takesCpim(target.device)) return undefined;
+    const asking = imdn.wrap({ confirmed, target, ...rest }, content);
+    if (asking === undefined || asking.body.length > maxBytes) return undefined;
+    return carries({ binary: form.binary, bytes: asking.bytes }, target) ? asking : undefined;
+  }
+
   function offers(push: Push, target: DeliveryTarget): Offer {
     const form = choose(push, target);
     if (typeof form === 'string') return cannot(form);
+    const misfit = target.kind === 'device' ? messageMisfit(target.device, form.type, form.body.length) : undefined;
+    if (misfit !== undefined) return { offer: 'no', ...misfit };
     return form.name === 'mime-base64' ? { offer: 'transform', how: 'base64 in MIME' } : { offer: 'yes' };
   }
 
@@ -98,7 +123,9 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
     if (push.content === undefined) return failed(PAP.SERVICE_FAILURE, 'the content of the push is gone');
     const form = choose(push, target, address);
     if (typeof form === 'string') return failed(PAP.TRANSFORMATION_FAILURE, form);
-    const { headers, body, binary } = form;
+    const asking = askFor(attempt, form);
+    const { headers, body } = asking ?? form;
+    const { binary } = form;
     const way = addressed(attempt, 'MESSAGE');
     if (way === undefined) return failed(PAP.ADDRESS_ERROR, 'the address cannot stand in a SIP message');
     const { sent, followed } = await followRedirects(
@@ -107,14 +134,33 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
       redirects,
     );
     const { answer, leg } = sent;
+    // What somebody else said, to whom the core or the device sent the push on, teaches nothing of the device.
+    if (target.kind === 'device' && followed.length === 0) tellRefusal(address.aor, target.device, form, answer);
     const read = sipOutcome(answer, { confirmed: attempt.confirmed, target: target.kind, readings });
+    const told = read.kind === 'accepted' && asking !== undefined ? { ...read, proofComes: true } : read;
     const result =
-      followed.length === 0 ? read : { ...read, cause: `${read.cause} (redirected to ${followed.join(', ')})` };
+      followed.length === 0 ? told : { ...told, cause: `${told.cause} (redirected to ${followed.join(', ')})` };
     log.debug(
       { push: push.key, callId: attempt.callId, leg, result: result.kind, cause: result.cause },
       'MESSAGE ended',
     );
     return leg === undefined ? result : { ...result, leg };
+  }
+
+  function tellRefusal(aor: string, device: Device, form: Prepared, answer: SipAnswer): void {
+    if (bearer.onRefused === undefined || answer.kind !== 'response' || answer.status < 400 || answer.local) return;
+    const { type, headers, body } = form;
+    const encoding = headers.find(({ name }) => name.toLowerCase() === 'content-encoding')?.value;
+    const { status, all } = answer;
+    bearer.onRefused(aor, device, {
+      status,
+      get: (name) => answer.get(name),
+      ...(all !== undefined && { all: (name: string) => answer.all?.(name) ?? [] }),
+      method: 'MESSAGE',
+      type,
+      encoding,
+      bytes: body.length,
+    });
   }
 
   return { name: 'sip-message', offers, deliver };
@@ -134,5 +180,7 @@ function prepareOnce(content: Content, name: FormName): Prepared | undefined {
   if (form === undefined) return undefined;
   let bytes = form.body.length;
   for (const { name, value } of form.headers) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
-  return { ...form, binary: isBinaryBody(form.body), bytes };
+  const field = form.headers.find(({ name }) => name.toLowerCase() === 'content-type');
+  const type = parseMediaType(field?.value ?? '')?.type ?? '';
+  return { ...form, type, binary: isBinaryBody(form.body), bytes };
 }

@@ -4,17 +4,10 @@ import type { Events } from '../base/events.ts';
 import type { Logger } from '../base/log.ts';
 import type { Bearer, DeliveryTarget } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
-import {
-  type BearerNames,
-  type Bearers,
-  bearersAllowed,
-  bearersWished,
-  isAmong,
-  requirementCode,
-} from '../model/bearer-names.ts';
+import type { BearerNames } from '../model/bearer-names.ts';
 import { contradiction } from '../model/capabilities.ts';
-import type { Claim, DeliveryResult, Outcome } from '../model/delivery.ts';
-import type { Registration } from '../model/device.ts';
+import type { Claim, Outcome } from '../model/delivery.ts';
+import type { Device, Registration } from '../model/device.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
 import type { AttemptRecord, Push } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
@@ -22,19 +15,23 @@ import { isTerminal } from '../model/states.ts';
 import type { Consent } from '../security/consent.ts';
 import type { Lease, SettleResult, Store } from '../store/store.ts';
 import { callIdOf } from './call-id.ts';
+import type { CapabilitySource } from './capability-source.ts';
+import { chooseBearer, failedBearers, NO_BEARER_NAME } from './choose-bearer.ts';
 import type { HopPace } from './hop-pace.ts';
 import { type EngineLimits, LEASE, type RetryPolicy } from './limits.ts';
 import type { Notifier } from './notifier.ts';
 import { attemptRecord, outcomeOf, wantsProof } from './outcome.ts';
 import { type Prover, type Tried, withEarlyProofs } from './prove.ts';
 import { offlineWait } from './retry.ts';
-import { route, targetId } from './router.ts';
-import type { Subscribers } from './subscribers.ts';
+import { type Route, route, targetId } from './router.ts';
+import { isCovered, type Subscribers } from './subscribers.ts';
 
 export interface DelivererOptions {
   readonly store: Pick<Store, 'settle'>;
   readonly subscribers: Subscribers;
   readonly bearers: readonly Bearer[];
+  /** Who asks devices what they can; default: nobody. */
+  readonly capabilities?: CapabilitySource;
   /** What initiators call them. Default: the names that are always there. */
   readonly bearerNames?: BearerNames;
   readonly clock: Clock;
@@ -100,20 +97,26 @@ export class Deliverer {
       if (allowed !== true) return this.#unwanted(claim, allowed);
     }
     const found = subscribers.find(claim.address.aor);
-    const registration = found instanceof Promise ? await found : found;
+    let registration = found instanceof Promise ? await found : found;
+    let way = this.#route(claim, registration);
+    const asking = this.#ask(claim, registration, way);
+    if (asking !== undefined) {
+      await asking;
+      registration = await subscribers.find(claim.address.aor);
+      way = this.#route(claim, registration);
+    }
     const { capabilities } = claim.pushData;
     const wrong = capabilities && contradiction(capabilities, registration, claim.address);
     if (wrong !== undefined) {
       return this.#settle(claim, finalOutcome(claim, 'undeliverable', PAP.CAPABILITIES_MISMATCH), [], wrong);
     }
-    const way = route(claim.address, claim.pushData.applicationId, registration, claim.attempts);
     if (way.kind === 'targets') return this.#attempt(claim, way.targets, registration, startedAt);
     if (way.kind === 'refused') {
       const state = way.code >= 5000 ? 'aborted' : 'undeliverable';
       return this.#settle(claim, finalOutcome(claim, state, way.code), [], way.cause);
     }
     const wait = { policy: this.#o.retry, random: this.#o.random };
-    const due = startedAt + offlineWait(claim.offlineTries, subscribers.covers, undefined, wait);
+    const due = startedAt + offlineWait(claim.offlineTries, isCovered(subscribers, claim.address.aor), undefined, wait);
     const code = PAP.SERVICE_UNAVAILABLE;
     const outcome: Outcome = {
       to: 'pending',
@@ -124,6 +127,24 @@ export class Deliverer {
       desc: describeCode(code),
     };
     return this.#settle(claim, outcome, [], way.cause);
+  }
+
+  #route({ address, pushData: push, attempts }: Claim, registration: Registration | undefined): Route {
+    const { bearers, bearerNames } = this.#o;
+    const fits = (device: Device): boolean =>
+      chooseBearer(push, { kind: 'device', device }, bearers, bearerNames).bearer !== undefined;
+    return route(address, push.applicationId, registration, attempts, fits);
+  }
+
+  /** Finds out what the devices can that the push would go to; a fork is never asked, since its one answer names nobody. */
+  #ask({ address }: Claim, registration: Registration | undefined, way: Route): Promise<void> | undefined {
+    const { capabilities } = this.#o;
+    if (capabilities === undefined || way.kind !== 'targets' || registration?.devices.length === 0) return undefined;
+    if (registration === undefined) return undefined;
+    return capabilities.ask(
+      address.aor,
+      way.targets.flatMap((target) => (target.kind === 'device' ? [target.device] : [])),
+    );
   }
 
   /** Nobody may be sent what he does not want, nor lose what he does because nobody could say. */
@@ -183,7 +204,7 @@ export class Deliverer {
         now,
         limits,
         wait: { policy: this.#o.retry, random: this.#o.random },
-        covered: subscribers.covers,
+        covered: isCovered(subscribers, claim.address.aor),
         registeredMeanwhile,
       },
     );
@@ -191,7 +212,7 @@ export class Deliverer {
     return this.#settle(
       claim,
       outcome,
-      tried.map(({ record }) => record),
+      tried.flatMap(({ earlier = [], record }) => [...earlier, record]),
       causes,
     );
   }
@@ -203,65 +224,40 @@ export class Deliverer {
     return after.updatedAt >= startedAt;
   }
 
+  /** By the best bearer; when that one's form of the push is refused, by the next. */
   async #try(claim: Claim, target: DeliveryTarget, startedAt: number): Promise<Tried> {
     const { pushData: push } = claim;
-    const id = targetId(target);
-    const callId = callIdOf(claim, id, this.#o.domain);
-    const { bearer, refusal } = this.#chooseBearer(claim, target);
-    const result =
-      bearer === undefined
-        ? refusal
-        : await bearer.deliver({
-            push,
-            index: claim.index,
-            address: claim.address,
-            target,
-            attempt: claim.attempt,
-            callId,
-            fromTag: callId.slice(0, 16),
-            confirmed: wantsProof(push) && bearer.confirms !== false,
-            expiresAt: push.expiresAt,
-          });
-    const record = attemptRecord(
-      claim,
-      { id, bearer: bearer?.name ?? 'none', callId, startedAt },
-      result,
-      this.#o.clock.now(),
-    );
-    return { result, record };
-  }
-
-  /**
-   * The first bearer that takes the push as it is, else the first that would transform it. Where the initiator wants
-   * proof, one that can have it goes first; without any, `confirmed` ends with 3007 and `preferconfirmed` does without.
-   */
-  #chooseBearer(claim: Claim, target: DeliveryTarget): { bearer?: Bearer; refusal: DeliveryResult } {
-    const { qos } = claim.pushData;
-    const { bearers, bearerNames } = this.#o;
-    const allowed = bearersAllowed(qos, bearerNames);
-    let refusal = NO_BEARER;
-    if (allowed !== 'any' && qos !== undefined) {
-      refusal = { ...NO_BEARER, code: requirementCode(qos), cause: 'what the push requires is not here' };
+    const { bearers, bearerNames, domain, clock } = this.#o;
+    const device = targetId(target);
+    const callId = callIdOf(claim, device, domain);
+    const failed = failedBearers(claim.attempts, device);
+    const earlier: AttemptRecord[] = [];
+    let last: Tried | undefined;
+    for (;;) {
+      const { bearer, refusal } = chooseBearer(push, target, bearers, bearerNames, failed);
+      // What the device said of one bearer's form outweighs that no other bearer has one.
+      if (bearer === undefined && last !== undefined) return last;
+      const result =
+        bearer === undefined
+          ? refusal
+          : await bearer.deliver({
+              push,
+              index: claim.index,
+              address: claim.address,
+              target,
+              attempt: claim.attempt,
+              callId,
+              fromTag: callId.slice(0, 16),
+              confirmed: wantsProof(push) && bearer.confirms !== false,
+              expiresAt: push.expiresAt,
+            });
+      const by = { id: device, bearer: bearer?.name ?? NO_BEARER_NAME, callId, startedAt };
+      const record = attemptRecord(claim, by, result, clock.now());
+      last = { result, record, earlier: [...earlier] };
+      if (bearer === undefined || result.kind !== 'failed' || result.otherBearer !== true) return last;
+      earlier.push(record);
+      failed.add(bearer.name);
     }
-    const found: { bearer: Bearer; rank: number }[] = [];
-    const method = qos?.deliveryMethod;
-    for (const bearer of wishedFirst(bearers, bearersWished(qos, bearerNames))) {
-      if (!isAmong(allowed, bearer.name)) continue;
-      const offer = bearer.offers(claim.pushData, target);
-      if (offer.offer === 'no') {
-        refusal = { ...NO_BEARER, code: offer.code, cause: offer.cause };
-        continue;
-      }
-      const unproven = bearer.confirms === false && wantsProof(claim.pushData);
-      if (unproven && method === 'confirmed') {
-        refusal = { ...NO_BEARER, code: PAP.DELIVERY_METHOD_NOT_POSSIBLE, cause: `${bearer.name} confirms nothing` };
-        continue;
-      }
-      if (!unproven && offer.offer === 'yes') return { bearer, refusal };
-      found.push({ bearer, rank: (unproven ? 2 : 0) + (offer.offer === 'yes' ? 0 : 1) });
-    }
-    const [best] = found.sort((a, b) => a.rank - b.rank);
-    return best === undefined ? { refusal } : { bearer: best.bearer, refusal };
   }
 
   async #settle(
@@ -296,7 +292,8 @@ export class Deliverer {
     if (outcome.to === 'pending') this.#o.onDue(Math.min(outcome.due, outcome.deadline ?? outcome.due));
     else if (outcome.to === 'awaiting-confirmation') this.#o.onDue(outcome.deadline);
     if (result.notification !== undefined) notifier.send(result.notification);
-    else if (owes && !leased) notifier.kick();
+    // Not leased, or made with others of a group: then the store has it for whoever asks.
+    else if (owes) notifier.kick();
     if (outcome.to !== 'delivered') {
       log.info(
         {
@@ -323,21 +320,6 @@ export class Deliverer {
     return result.next;
   }
 }
-
-/** The bearers that the initiator named go first, each part in the gateway's own order. */
-const wishedFirst = (bearers: readonly Bearer[], wished: Bearers): readonly Bearer[] =>
-  wished === 'any'
-    ? bearers
-    : [...bearers].sort((a, b) => Number(isAmong(wished, b.name)) - Number(isAmong(wished, a.name)));
-
-type Refusal = Extract<DeliveryResult, { kind: 'failed' }>;
-
-const NO_BEARER: Refusal = {
-  kind: 'failed',
-  state: 'undeliverable',
-  code: PAP.TRANSFORMATION_FAILURE,
-  cause: 'no bearer',
-};
 
 const of = (
   claim: Claim,

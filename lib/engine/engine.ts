@@ -6,7 +6,7 @@ import type { Logger } from '../base/log.ts';
 import type { Bearer } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
 import type { BearerNames } from '../model/bearer-names.ts';
-import { type ClientCapabilities, capabilitiesOf } from '../model/capabilities.ts';
+import { type ClientCapabilities, capabilitiesOf, devicesFor } from '../model/capabilities.ts';
 import type { Proof } from '../model/delivery.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
 import type { CancelAnswer, PapService, StatusAnswer } from '../model/pap-service.ts';
@@ -15,6 +15,7 @@ import type { Consent } from '../security/consent.ts';
 import type { PushStatus, Store } from '../store/store.ts';
 import { accept, type SubmitAnswer } from './accept.ts';
 import { cancelAnswer, tellCancelled } from './cancel.ts';
+import type { CapabilitySource } from './capability-source.ts';
 import { Deliverer } from './deliver.ts';
 import { HopPace, type HopPacePolicy } from './hop-pace.ts';
 import type { EngineLimits, RetryPolicy } from './limits.ts';
@@ -29,6 +30,8 @@ export interface EngineOptions {
   readonly store: Store;
   readonly subscribers: Subscribers;
   readonly bearers: readonly Bearer[];
+  /** See DelivererOptions. */
+  readonly capabilities?: CapabilitySource;
   /** See DelivererOptions. */
   readonly bearerNames?: BearerNames;
   readonly gate: Gate;
@@ -229,7 +232,12 @@ export class Engine implements PapService {
   ): Promise<ClientCapabilities | undefined> {
     this.#o.mayAsk?.(initiator, address, applicationId);
     const [found = address] = (await this.#o.resolve?.addresses([address])) ?? [];
-    return capabilitiesOf(await this.#o.subscribers.find(found.aor), found, applicationId);
+    const { subscribers, capabilities } = this.#o;
+    const registration = await subscribers.find(found.aor);
+    const asking = registration && capabilities?.ask(found.aor, devicesFor(registration, found));
+    if (asking === undefined) return capabilitiesOf(registration, found, applicationId);
+    await asking;
+    return capabilitiesOf(await subscribers.find(found.aor), found, applicationId);
   }
 
   async status(

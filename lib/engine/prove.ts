@@ -106,6 +106,8 @@ export class Prover {
 export interface Tried {
   readonly result: DeliveryResult & { readonly leg?: string };
   readonly record: AttemptRecord;
+  /** Records of other bearers, whose form of the push it refused before. */
+  readonly earlier?: readonly AttemptRecord[];
 }
 
 /** What was tried, with what its devices told meanwhile in the place of their answers; the last word of a device holds. */
@@ -124,7 +126,7 @@ function isAbout({ result, record }: Tried, { kind }: Proof, device: string | un
   return device === undefined ? result.kind === 'accepted' || result.kind === 'unknown' : record.device === device;
 }
 
-function told({ result: { leg }, record }: Tried, proof: Proof): Tried {
+function told({ result: { leg }, record, earlier = [] }: Tried, proof: Proof): Tried {
   const { cause } = proof;
   const result: DeliveryResult =
     proof.kind === 'delivered'
@@ -134,5 +136,6 @@ function told({ result: { leg }, record }: Tried, proof: Proof): Tried {
   return {
     result: leg === undefined ? result : { ...result, leg },
     record: { ...record, result: resultName(result), code, cause },
+    earlier,
   };
 }

@@ -2,8 +2,10 @@ import type { DeliveryTarget } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
 import { sameApplication } from '../model/application-id.ts';
 import type { Device, Registration } from '../model/device.ts';
+import { knownApplications } from '../model/device-knowledge.ts';
 import type { AttemptRecord } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
+import { NO_BEARER_NAME } from './choose-bearer.ts';
 
 /** Where a push goes, or why it goes nowhere now. */
 export type Route =
@@ -27,12 +29,15 @@ const FORK: Route = { kind: 'targets', targets: [{ kind: 'aor' }] };
  * - Devices known to run the application win over devices that say nothing of applications; devices known to run
  *   only others are left out (a missing tag means unknown, not none).
  * - A device that refused this push for good is not asked again.
+ * - Devices that some bearer reaches (`fits`) win over those that none does, as when they are known not to take its media
+ *   type. Where none fits they are all targets, and each is told by its bearers' refusal why.
  */
 export function route(
   address: RecipientAddress,
   applicationId: string,
   registration: Registration | undefined,
   attempts: readonly AttemptRecord[],
+  fits: (device: Device) => boolean = () => true,
 ): Route {
   if (registration === undefined) return fromAddress(address);
   if (!registration.registered) return { kind: 'offline', cause: 'the user is not registered' };
@@ -42,7 +47,7 @@ export function route(
   if (named.length === 0) return { kind: 'offline', cause: 'the device named in the address is not registered' };
 
   const running = named.filter((device) => runs(device, applicationId));
-  const untold = named.filter((device) => device.applications === undefined);
+  const untold = named.filter((device) => knownApplications(device) === undefined);
   const able = running.length > 0 ? running : untold;
   if (able.length === 0) {
     return {
@@ -51,10 +56,11 @@ export function route(
       cause: `no registered device runs ${applicationId}`,
     };
   }
-  const open = able.filter((device) => !refused(device, attempts));
-  if (open.length === 0) {
+  const willing = attempts.length === 0 ? able : able.filter((device) => !refused(device, attempts));
+  if (willing.length === 0) {
     return { kind: 'refused', code: PAP.SERVICE_FAILURE, cause: 'every device of the user has refused the push' };
   }
+  const open = willing.length === 1 ? willing : fittest(willing, fits);
   // A contact with neither instance nor GRUU cannot be asked for by name: several requests would all reach the same one.
   if (open.length > 1 && open.some((device) => device.instance === undefined && device.gruu === undefined)) return FORK;
   return { kind: 'targets', targets: open.map((device) => ({ kind: 'device', device })) };
@@ -92,9 +98,17 @@ function decodeGr(gr: string): string {
   }
 }
 
-/** `*` names every application. */
-const runs = ({ applications }: Device, wanted: string): boolean =>
-  applications?.some((tag) => wanted === '*' || sameApplication(tag, wanted)) ?? false;
+function fittest(devices: readonly Device[], fits: (device: Device) => boolean): readonly Device[] {
+  const fitting = devices.filter(fits);
+  return fitting.length === 0 ? devices : fitting;
+}
 
-const refused = (device: Device, attempts: readonly AttemptRecord[]): boolean =>
-  attempts.some((record) => record.device === device.id && record.result === 'failed');
+/** `*` names every application. */
+const runs = (device: Device, wanted: string): boolean =>
+  knownApplications(device)?.some((tag) => wanted === '*' || sameApplication(tag, wanted)) ?? false;
+
+/** By its last word: a bearer may do where another's form of the push was refused. What was never sent it cannot refuse. */
+function refused({ id }: Device, attempts: readonly AttemptRecord[]): boolean {
+  const last = attempts.findLast(({ device }) => device === id);
+  return last?.result === 'failed' && last.bearer !== NO_BEARER_NAME;
+}

@@ -9,7 +9,13 @@ export interface Subscribers {
   find(aor: string): Registration | undefined | Promise<Registration | undefined>;
   /** True when some source tells of registrations, so that an offline user can be waited for. */
   readonly covers: boolean;
+  /** As `covers`, of one user. Default: as `covers`. */
+  coversUser?(aor: string): boolean;
 }
+
+/** Whether somebody will tell when this user registers. */
+export const isCovered = (subscribers: Subscribers, aor: string): boolean =>
+  subscribers.coversUser?.(aor) ?? subscribers.covers;
 
 /** The way out: whether requests can leave at all. */
 export interface Gate {

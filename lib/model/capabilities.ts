@@ -1,6 +1,7 @@
 import type { RecipientAddress } from './address.ts';
 import { sameApplication } from './application-id.ts';
 import type { Device, Registration } from './device.ts';
+import { knownApplications, knownLanguages, knownTypes } from './device-knowledge.ts';
 
 /** What a client can take, in the terms of UAProf's PushCharacteristics (WAP-248). Absent means not known. */
 export interface ClientCapabilities {
@@ -10,6 +11,14 @@ export interface ClientCapabilities {
   readonly types?: readonly string[];
   /** Language tags in lower case (Push-Accept-Language). */
   readonly languages?: readonly string[];
+  /** Content codings in lower case (Push-Accept-Encoding). */
+  readonly encodings?: readonly string[];
+  /** Octets of the largest push that goes in one message (Push-MsgSize). */
+  readonly maxBytes?: number;
+  /** What the client calls itself (BrowserUA's BrowserName). */
+  readonly userAgent?: string;
+  /** URL of a profile of the client that says more (Defaults). */
+  readonly profile?: string;
   /** Until when this holds if nothing else is heard, milliseconds since the epoch. */
   readonly until?: number;
 }
@@ -19,8 +28,9 @@ const MAX_VALUES = 256;
 
 /**
  * The devices of a user as one client, so that nobody learns how many there are or which (REQ22): every list is the
- * union of what the devices told. A device that the address names stands alone; an application leaves those that run
- * it or tell of none. Undefined when no device is known or none has told anything.
+ * union of what the devices told, and what tells them apart is there only where all told the same. A device that the
+ * address names stands alone; an application leaves those that run it or tell of none. Undefined when no device is known
+ * or none has told anything.
  */
 export function capabilitiesOf(
   registration: Registration | undefined,
@@ -29,24 +39,43 @@ export function capabilitiesOf(
 ): ClientCapabilities | undefined {
   if (registration === undefined || !registration.registered) return undefined;
   const devices = devicesFor(registration, address).filter(
-    (device) => applicationId === undefined || device.applications === undefined || runs(device, applicationId),
+    (device) => applicationId === undefined || knownApplications(device) === undefined || runs(device, applicationId),
   );
-  const told = devices.flatMap((device) => device.applications ?? []);
+  const union = (valuesOf: (device: Device) => readonly string[] | undefined): readonly string[] =>
+    devices.flatMap((device) => valuesOf(device) ?? []);
+  const told = union(knownApplications);
   const applications = applicationId === undefined ? told : told.filter((tag) => sameApplication(tag, applicationId));
-  const types = devices.flatMap((device) => tagValues(device.features['type']));
-  const languages = devices.flatMap((device) => tagValues(device.features['language']));
-  if (applications.length + types.length + languages.length === 0) return undefined;
-  return {
+  const capabilities: ClientCapabilities = {
     ...listed('applications', applications),
-    ...listed('types', types),
-    ...listed('languages', languages),
-    until: Math.max(...devices.map(({ expiresAt }) => expiresAt)),
+    ...listed('types', union(knownTypes)),
+    ...listed('languages', union(knownLanguages)),
+    ...listed(
+      'encodings',
+      union(({ capabilities }) => capabilities?.encodings),
+    ),
+    ...common(devices, 'maxMessageBytes', 'maxBytes'),
+    ...common(devices, 'userAgent', 'userAgent'),
+    ...common(devices, 'profile', 'profile'),
   };
+  if (Object.keys(capabilities).length === 0) return undefined;
+  return { ...capabilities, until: Math.max(...devices.map(({ expiresAt }) => expiresAt)) };
 }
 
 /** In one order whatever the order of the devices was. */
-const listed = (name: 'applications' | 'types' | 'languages', values: readonly string[]): ClientCapabilities =>
-  values.length === 0 ? {} : { [name]: [...new Set(values)].sort().slice(0, MAX_VALUES) };
+const listed = (
+  name: 'applications' | 'types' | 'languages' | 'encodings',
+  values: readonly string[],
+): ClientCapabilities => (values.length === 0 ? {} : { [name]: [...new Set(values)].sort().slice(0, MAX_VALUES) });
+
+/** What all devices told alike. */
+function common(
+  devices: readonly Device[],
+  told: 'userAgent' | 'profile' | 'maxMessageBytes',
+  name: 'userAgent' | 'profile' | 'maxBytes',
+): ClientCapabilities {
+  const [first, ...others] = devices.map(({ capabilities }) => capabilities?.[told]);
+  return first === undefined || others.some((other) => other !== first) ? {} : { [name]: first };
+}
 
 /**
  * Says what is wrong with capabilities that were taken for granted, in the light of what the user's devices told;
@@ -61,13 +90,13 @@ export function contradiction(
   if (registration === undefined || !registration.registered) return undefined;
   const devices = devicesFor(registration, address);
   if (devices.length === 0) return undefined;
-  if (devices.every((device) => device.applications !== undefined)) {
+  if (devices.every((device) => knownApplications(device) !== undefined)) {
     for (const wanted of assumed.applications ?? []) {
       if (!devices.some((device) => runs(device, wanted))) return `no device of the user runs ${wanted}`;
     }
   }
-  const types = devices.map((device) => tagValues(device.features['type']));
-  if (types.every((each) => each.length > 0)) {
+  const types = devices.map(knownTypes);
+  if (types.every((each) => each !== undefined)) {
     for (const wanted of assumed.types ?? []) {
       if (!types.flat().some((type) => covers(type, wanted))) return `no device of the user takes ${wanted}`;
     }
@@ -82,25 +111,12 @@ function covers(known: string, wanted: string): boolean {
   return within(known, wanted) || within(wanted, known);
 }
 
-const runs = ({ applications = [] }: Device, wanted: string): boolean =>
-  applications.some((tag) => wanted === '*' || sameApplication(tag, wanted));
+const runs = (device: Device, wanted: string): boolean =>
+  knownApplications(device)?.some((tag) => wanted === '*' || sameApplication(tag, wanted)) ?? false;
 
-function devicesFor({ devices }: Registration, { instance, gruu }: RecipientAddress): readonly Device[] {
+/** Those that an address means: the one that it names, else all. */
+export function devicesFor({ devices }: Registration, { instance, gruu }: RecipientAddress): readonly Device[] {
   if (instance !== undefined) return devices.filter((device) => device.instance === instance);
   if (gruu !== undefined) return devices.filter((device) => device.gruu === gruu);
   return devices;
-}
-
-/** Values of a feature parameter (RFC 3840 section 9): a list with commas, strings in `<>`; what is negated is left out. */
-function tagValues(value: string | undefined): string[] {
-  if (value === undefined || value === '') return [];
-  return value
-    .split(',', MAX_VALUES)
-    .map((each) =>
-      each
-        .trim()
-        .replace(/^<(.*)>$/, '$1')
-        .toLowerCase(),
-    )
-    .filter((each) => each !== '' && !each.startsWith('!'));
 }

@@ -85,7 +85,7 @@ export class EngineBench {
     ...more
   }: { store?: Store; limits?: Partial<EngineLimits>; clock?: FakeClock } & Pick<
     EngineOptions,
-    'allowDelivery' | 'retentions' | 'bearerNames' | 'resolve'
+    'allowDelivery' | 'retentions' | 'bearerNames' | 'resolve' | 'capabilities'
   > = {}) {
     this.clock = clock;
     const bench = this;

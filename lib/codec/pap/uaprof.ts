@@ -34,28 +34,36 @@ const MATCHED: Readonly<Record<string, 'applications' | 'types'>> = {
 const STRUCTURE = new Set(['component', 'defaults', 'Defaults']);
 
 /**
- * Writes capabilities as UAProf (WAP-248): one component, PushCharacteristics, with what is known. Applications are
- * written as the URIs of their registration.
+ * Writes capabilities as UAProf (WAP-248): what is known of pushes as PushCharacteristics, with the profile of the
+ * client that it refines, where there is one; its name as BrowserUA. Applications are written as the URIs of their
+ * registration.
  */
-export function writeCapabilities({ applications, types, languages }: ClientCapabilities): string {
+export function writeCapabilities(capabilities: ClientCapabilities): string {
+  const { applications, types, languages, encodings, maxBytes, userAgent, profile } = capabilities;
   const document = create({ version: '1.0', encoding: 'UTF-8' });
-  const component = document
+  const client = document
     .ele(RDF, 'rdf:RDF')
     .att('http://www.w3.org/2000/xmlns/', 'xmlns:prf', PRF)
     .ele(RDF, 'rdf:Description')
-    .att(RDF, 'rdf:ID', 'Client')
-    .ele(PRF, 'prf:component')
-    .ele(RDF, 'rdf:Description')
-    .att(RDF, 'rdf:ID', 'PushCharacteristics');
-  component.ele(RDF, 'rdf:type').att(RDF, 'rdf:resource', `${PRF}PushCharacteristics`);
+    .att(RDF, 'rdf:ID', 'Client');
+  const component = (name: string): typeof client => {
+    const description = client.ele(PRF, 'prf:component').ele(RDF, 'rdf:Description').att(RDF, 'rdf:ID', name);
+    description.ele(RDF, 'rdf:type').att(RDF, 'rdf:resource', `${PRF}${name}`);
+    return description;
+  };
+  const push = component('PushCharacteristics');
+  if (profile !== undefined) push.ele(PRF, 'prf:Defaults').att(RDF, 'rdf:resource', printable(profile));
   const bag = (name: string, values: readonly string[] | undefined): void => {
     if (values === undefined || values.length === 0) return;
-    const list = component.ele(PRF, `prf:${name}`).ele(RDF, 'rdf:Bag');
+    const list = push.ele(PRF, `prf:${name}`).ele(RDF, 'rdf:Bag');
     for (const value of values) list.ele(RDF, 'rdf:li').txt(printable(value));
   };
   bag('Push-Accept', types);
+  bag('Push-Accept-Encoding', encodings);
   bag('Push-Accept-Language', languages);
   bag('Push-Accept-AppID', applications?.map(writtenApplication));
+  if (maxBytes !== undefined) push.ele(PRF, 'prf:Push-MsgSize').txt(String(maxBytes));
+  if (userAgent !== undefined) component('BrowserUA').ele(PRF, 'prf:BrowserName').txt(printable(userAgent));
   return document.end();
 }
 

@@ -9,12 +9,18 @@ const phone = device('phone', ['mms.ua', 'ulp.ua']);
 const tablet = device('tablet', ['ulp.ua']);
 const old = device('old');
 
+/** One that told, when it was asked, what its registration did not say. */
+const asked = (id: string, applications: string[]): typeof old =>
+  device(id, undefined, { capabilities: { applications, until: 1 } });
+
 interface Row {
   readonly it: string;
   readonly to?: RecipientAddress;
   readonly application?: string;
   readonly known?: Registration;
   readonly attempts?: AttemptRecord[];
+  /** Ids of devices that some bearer reaches; default all. */
+  readonly fits?: string[];
   readonly goes: string[] | 'offline' | number;
 }
 
@@ -92,12 +98,77 @@ const rows: Row[] = [
     attempts: [record('failed', { device: 'phone' })],
     goes: 4000,
   },
+  {
+    it: 'asks a device again that took another bearer’s form for later',
+    known: registration([phone]),
+    attempts: [record('failed', { device: 'phone' }), record('busy', { device: 'phone', bearer: 'msrp-session' })],
+    goes: ['phone'],
+  },
+  {
+    it: 'asks a device again that was never sent anything',
+    known: registration([phone]),
+    attempts: [record('failed', { device: 'phone', bearer: 'none' })],
+    goes: ['phone'],
+  },
+  {
+    it: 'sends to a device that told of the application only when it was asked',
+    known: registration([asked('a', ['mms.ua']), asked('b', ['ulp.ua']), old]),
+    goes: ['a'],
+  },
+  {
+    it: 'refuses with 2006 when a device told, when it was asked, that it runs other things',
+    known: registration([asked('a', ['ulp.ua'])]),
+    goes: 2006,
+  },
+  {
+    it: 'believes the registration more than the answer',
+    known: registration([
+      device('a', ['mms.ua'], { capabilities: { applications: ['ulp.ua'], until: 1 } }),
+      asked('b', ['ulp.ua']),
+    ]),
+    goes: ['a'],
+  },
+  {
+    it: 'leaves out devices that no bearer reaches when another one can be reached',
+    known: registration([phone, tablet]),
+    application: 'ulp.ua',
+    fits: ['tablet'],
+    goes: ['tablet'],
+  },
+  {
+    it: 'goes to all when no bearer reaches any, so that each has its reason',
+    known: registration([phone, tablet]),
+    application: 'ulp.ua',
+    fits: [],
+    goes: ['phone', 'tablet'],
+  },
+  {
+    it: 'never falls back to a device that says nothing from one that runs the application and does not fit',
+    known: registration([phone, old]),
+    fits: ['old'],
+    goes: ['phone'],
+  },
+  {
+    it: 'needs no fork when the device without a name is left out',
+    known: registration([
+      phone,
+      { id: 'sip:x', contact: 'sip:x@10.0.0.9', applications: ['mms.ua'], features: {}, expiresAt: 1 },
+    ]),
+    fits: ['phone'],
+    goes: ['phone'],
+  },
+  {
+    it: 'keeps a device without any feature tag, which the core never drops, for when none is known to run the application',
+    known: registration([device('bare'), tablet]),
+    goes: ['bare'],
+  },
 ];
 
 describe('router', () => {
   for (const row of rows) {
     it(row.it, () => {
-      const way = route(row.to ?? address('alice'), row.application ?? 'mms.ua', row.known, row.attempts ?? []);
+      const { to = address('alice'), application = 'mms.ua', known, attempts = [], fits } = row;
+      const way = route(to, application, known, attempts, fits && (({ id }) => fits.includes(id)));
       if (way.kind === 'targets') assert.deepEqual(way.targets.map(targetId), row.goes);
       else assert.equal(way.kind === 'offline' ? 'offline' : way.code, row.goes);
     });

@@ -29,6 +29,24 @@ describe('what is known of a client', () => {
     assert.doesNotMatch(JSON.stringify(both), /urn:uuid|10\.0\.0\.1|phone|meter/);
   });
 
+  it('has what devices told when they were asked, and what tells them apart only where all told the same', () => {
+    const told = (id: string, more: object): typeof phone =>
+      device(id, undefined, { expiresAt: 5000, capabilities: { userAgent: 'Phone/1', until: 1, ...more } });
+    const one = told('a', { types: ['a/b'], encodings: ['gzip'], applications: ['mms.ua'], maxMessageBytes: 900 });
+    const other = told('b', { types: ['c/d'], languages: ['fi'], profile: 'http://p.test/b' });
+    assert.deepEqual(capabilitiesOf(registration([one, other]), ALICE), {
+      applications: ['mms.ua'],
+      types: ['a/b', 'c/d'],
+      languages: ['fi'],
+      encodings: ['gzip'],
+      userAgent: 'Phone/1',
+      until: 5000,
+    });
+    assert.equal(capabilitiesOf(registration([one, silent]), ALICE)?.userAgent, undefined);
+    assert.equal(capabilitiesOf(registration([one]), ALICE)?.maxBytes, 900);
+    assert.equal(capabilitiesOf(registration([other]), ALICE)?.profile, 'http://p.test/b');
+  });
+
   it('is narrowed by an application to the devices that run it', () => {
     assert.deepEqual(capabilitiesOf(registration([phone, meter]), ALICE, 'x-oma-application:ulp.ua'), {
       applications: ['ulp.ua'],

@@ -38,6 +38,19 @@ describe('UAProf of a capability answer', () => {
     );
   });
 
+  it('names codings, the largest push, the client, and a profile that says more', () => {
+    const written = writeCapabilities({
+      encodings: ['gzip'],
+      maxBytes: 1200,
+      userAgent: 'Phone <1>\u0000',
+      profile: 'http://p.test/?a&b',
+    });
+    assert.ok(written.includes('<prf:Defaults rdf:resource="http://p.test/?a&amp;b"/>'), written);
+    assert.ok(written.includes('<prf:Push-Accept-Encoding><rdf:Bag><rdf:li>gzip</rdf:li></rdf:Bag>'));
+    assert.ok(written.includes('<prf:Push-MsgSize>1200</prf:Push-MsgSize>'));
+    assert.ok(written.includes('#BrowserUA"/><prf:BrowserName>Phone &lt;1&gt;</prf:BrowserName>'));
+  });
+
   it('stays well-formed whatever a device has told, and is read back', () => {
     const written = writeCapabilities({ types: ['a/b'], applications: ['<&"]]>\u0000\u001b\ud800', 'mms.ua'] });
     assert.doesNotMatch(written, /[\p{Cc}\p{Cs}]/u);

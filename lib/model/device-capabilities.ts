@@ -11,6 +11,8 @@ export interface DeviceCapabilities {
   readonly types?: readonly string[];
   /** Media types it has refused without saying what it would take. */
   readonly refusedTypes?: readonly string[];
+  /** Charsets of text in lower case (Accept-Charset); `*` is possible. */
+  readonly charsets?: readonly string[];
   /** Content codings in lower case (Accept-Encoding). */
   readonly encodings?: readonly string[];
   /** Language tags in lower case (Accept-Language, or the `language` feature of its Contact). */

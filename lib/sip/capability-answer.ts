@@ -28,7 +28,7 @@ const MAX_URL = 512;
 
 /**
  * What a device tells in a 200 to OPTIONS (RFC 3261 section 11.2, RFC 3840 section 7): features and applications of its
- * contact, Allow, Accept, Accept-Encoding, Accept-Language, Supported, User-Agent or Server, X-Wap-Profile, the MSRP of its
+ * contact, Allow, Accept, Accept-Charset, Accept-Encoding, Accept-Language, Supported, User-Agent or Server, X-Wap-Profile, the MSRP of its
  * session description. What is missing, empty, too long or cannot be read is not known. Never throws.
  *
  * An Accept of `application/sdp` alone counts as missing: it is about the bodies of calls, and says nothing of MESSAGE.
@@ -46,6 +46,7 @@ export function readTold(answer: TellingAnswer): Told {
     ...known('methods', readTokens(answer, 'Allow') ?? toldValues(device?.features['methods']), upper),
     ...known('types', accepted === undefined || aboutCalls ? toldValues(device?.features['type']) : accepted.types),
     ...known('refusedTypes', accepted?.refused),
+    ...known('charsets', readTokens(answer, 'Accept-Charset'), lower),
     ...known('encodings', readTokens(answer, 'Accept-Encoding'), lower),
     ...known('languages', readTokens(answer, 'Accept-Language') ?? toldValues(device?.features['language']), lower),
     ...known('supported', readTokens(answer, 'Supported'), lower),
@@ -61,7 +62,15 @@ const EXTERNAL = 'message/external-body';
 const upper = (text: string): string => text.toUpperCase();
 const lower = (text: string): string => text.toLowerCase();
 
-type Lists = 'applications' | 'methods' | 'types' | 'refusedTypes' | 'encodings' | 'languages' | 'supported';
+type Lists =
+  | 'applications'
+  | 'methods'
+  | 'types'
+  | 'refusedTypes'
+  | 'charsets'
+  | 'encodings'
+  | 'languages'
+  | 'supported';
 
 const known = (
   name: Lists,

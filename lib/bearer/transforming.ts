@@ -1,0 +1,85 @@
+import type { Device } from '../model/device.ts';
+import type { Content, Push } from '../model/push.ts';
+import { PAP } from '../model/result-codes.ts';
+import type { Bearer, DeliveryTarget, Offer } from './bearer.ts';
+import { carryOut, planFor, type Transformed } from './transform.ts';
+
+export interface TransformingOptions {
+  /** Told of every attempt that carried content in another form. */
+  readonly onTransformed?: (push: Push, bearer: string, made: Made) => void;
+}
+
+/** How a bearer brings content: in its own messages, or by telling where it can be fetched as it was sent. */
+export type Carriage = 'carries' | 'refers';
+
+type Made = Extract<Transformed, { readonly content: Content }>;
+
+/**
+ * Puts transformations before bearers: each sees a push as the device takes it, and offers `transform` where that is not
+ * as it was sent; content that may or can not be changed is no offer (3006). A push is transformed once for all devices and
+ * bearers that need the same.
+ */
+export function createTransforming(options: TransformingOptions = {}): (bearer: Bearer, carriage?: Carriage) => Bearer {
+  const known = new WeakMap<Content, Map<string, Transformed>>();
+
+  function transformed(content: Content, device: Device): Transformed | undefined {
+    const plan = planFor(content, device);
+    if (plan === undefined) return undefined;
+    let results = known.get(content);
+    if (results === undefined) {
+      results = new Map();
+      known.set(content, results);
+    }
+    let result = results.get(plan.key);
+    if (result === undefined) {
+      result = carryOut(content, plan);
+      results.set(plan.key, result);
+    }
+    return result;
+  }
+
+  const forTarget = ({ content }: Push, target: DeliveryTarget): Transformed | undefined =>
+    target.kind === 'device' && content !== undefined ? transformed(content, target.device) : undefined;
+
+  function carrying(bearer: Bearer): Pick<Bearer, 'offers' | 'deliver'> {
+    return {
+      offers(push, target) {
+        const made = forTarget(push, target);
+        if (made === undefined) return bearer.offers(push, target);
+        if (made.content === undefined) return no(made.refused);
+        const offer = bearer.offers({ ...push, content: made.content }, target);
+        if (offer.offer === 'no') return offer;
+        return { offer: 'transform', how: offer.offer === 'yes' ? made.how : `${made.how}, ${offer.how}` };
+      },
+      async deliver(attempt) {
+        const made = forTarget(attempt.push, attempt.target);
+        if (made === undefined) return bearer.deliver(attempt);
+        if (made.content === undefined) {
+          return { kind: 'failed', state: 'undeliverable', code: PAP.TRANSFORMATION_FAILURE, cause: made.refused };
+        }
+        const result = await bearer.deliver({ ...attempt, push: { ...attempt.push, content: made.content } });
+        options.onTransformed?.(attempt.push, bearer.name, made);
+        return result;
+      },
+    };
+  }
+
+  const referring = (bearer: Bearer): Pick<Bearer, 'offers' | 'deliver'> => ({
+    offers(push, target) {
+      const plan =
+        target.kind === 'device' && push.content !== undefined ? planFor(push.content, target.device) : undefined;
+      return plan === undefined
+        ? bearer.offers(push, target)
+        : no('the content is fetched as it was sent, and the device takes it in another form only');
+    },
+    deliver: (attempt) => bearer.deliver(attempt),
+  });
+
+  return (bearer, carriage = 'carries') => ({
+    name: bearer.name,
+    ...(bearer.confirms !== undefined && { confirms: bearer.confirms }),
+    ...(carriage === 'carries' ? carrying(bearer) : referring(bearer)),
+  });
+}
+
+const no = (cause: string): Offer => ({ offer: 'no', code: PAP.TRANSFORMATION_FAILURE, cause });

@@ -58,10 +58,13 @@ export function receiveOn(legs: readonly SipLeg[], middleware: SipHandler): void
   for (const leg of legs) if (leg.name === 'direct') leg.onRequest(middleware);
 }
 
-/** One sentence for start-up that says what cannot be delivered with these legs; undefined when everything can. */
-export function shortcomings(legs: readonly SipLeg[]): string | undefined {
-  if (legs.some((leg) => leg.can.binary)) return undefined;
+/**
+ * One sentence for start-up that says what cannot be delivered with these legs, by reference (`references`) or without;
+ * undefined when everything can.
+ */
+export function shortcomings(legs: readonly SipLeg[], references: boolean): string | undefined {
   if (legs.length === 0) return 'no SIP leg: nothing can be delivered; give createPpg an srf or set sip.direct';
+  if (references || legs.some((leg) => leg.can.binary)) return undefined;
   const most = Math.max(...legs.map((leg) => leg.can.maxRequestBytes));
-  return `no direct leg: content with NUL or octets that are not UTF-8, and requests over ${most} octets, end as undeliverable 3006; set sip.direct to carry them`;
+  return `no direct leg and no content.url: content with NUL or octets that are not UTF-8, and requests over ${most} octets, end as undeliverable 3006; set sip.direct to carry them, or content.url to have them fetched`;
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { type AddressingConfiguration, type AddressingOptions, addressingSchema } from './addressing-options.ts';
 import { PpgError } from './base/errors.ts';
+import type { ProfileRule } from './bearer/profile.ts';
+import { type ContentOptions, contentSchema, profilesSchema } from './content-options.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from './engine/limits.ts';
 import { DEFAULT_NOTIFY, type NotifyPolicy } from './engine/notifier.ts';
 import {
@@ -47,6 +49,8 @@ export interface SipOptions extends SipDeliveryOptions {
   readonly credentials: readonly SipCredentials[];
   /** True: 404 is the end (code 2002). False, the default: it means offline, as many cores use it. Short for an entry of `outcomes`. */
   readonly notFoundIsFinal: boolean;
+  /** How the metadata of a push travels to which devices; the first rule that matches counts, else `headers`. Default none. */
+  readonly profiles: readonly ProfileRule[];
 }
 
 /** Bounds; times in milliseconds. */
@@ -90,6 +94,7 @@ export interface CheckedConfiguration {
   readonly retry: RetryPolicy;
   readonly notify: NotifyOptions;
   readonly addresses: AddressingOptions;
+  readonly content: ContentOptions;
   /** What Push Initiators call networks and bearers, over the names that are there: IMS, SIP, MSRP, Any. */
   readonly qos: BearerNameOptions;
 }
@@ -117,9 +122,10 @@ export type PpgConfiguration = Defaulted<
   readonly initiators?: readonly InitiatorConfiguration[] | undefined;
   readonly auth?: AuthConfiguration | undefined;
   readonly sip?:
-    | (Defaulted<Omit<SipOptions, 'direct' | 'credentials'>> & {
+    | (Defaulted<Omit<SipOptions, 'direct' | 'credentials' | 'profiles'>> & {
         readonly direct?: false | DirectLegOptions | undefined;
         readonly credentials?: readonly SipCredentials[] | undefined;
+        readonly profiles?: readonly ProfileRule[] | undefined;
       })
     | undefined;
 };
@@ -202,6 +208,7 @@ const schema = z.strictObject({
         .default([]),
       notFoundIsFinal: z.boolean().default(false),
       ...sipDeliveryShape,
+      profiles: profilesSchema,
     })
     .prefault({}),
   limits: z
@@ -240,6 +247,7 @@ const schema = z.strictObject({
     })
     .prefault({}),
   addresses: addressingSchema.prefault({}),
+  content: contentSchema.prefault({}),
   qos: z.strictObject({ networks: bearerNames, bearers: bearerNames }).prefault({}),
 });
 

@@ -1,3 +1,4 @@
+import { type ContentHttpHandler, contentRouter } from '../handlers/content.ts';
 import { createMessageHandler } from '../handlers/message.ts';
 import { createOptionsHandler } from '../handlers/options.ts';
 import { type PapHttpHandler, papRouter } from '../handlers/pap.ts';
@@ -8,8 +9,8 @@ import { PpgError } from './base/errors.ts';
 import { Events, type Listener } from './base/events.ts';
 import { randomToken } from './base/ids.ts';
 import { type Logger, silentLogger } from './base/log.ts';
-import { createSipMessageBearer } from './bearer/sip-message.ts';
 import { readingsWith } from './bearer/sip-outcome.ts';
+import { createBearers } from './bearers.ts';
 import { parseAddress } from './codec/pap/address.ts';
 import type { SubmitAnswer } from './engine/accept.ts';
 import { Engine } from './engine/engine.ts';
@@ -36,6 +37,7 @@ import { arrivalReader } from './security/arrival.ts';
 import type { AuthenticateHook } from './security/authenticator.ts';
 import type { BlockEntry } from './security/block-list.ts';
 import type { AllowDelivery } from './security/consent.ts';
+import { tokenSecret } from './security/token-secret.ts';
 import { assertedIdentity } from './sip/asserted-identity.ts';
 import { iscHeaders } from './sip/isc-headers.ts';
 import type { SipHandler } from './sip/leg.ts';
@@ -90,6 +92,11 @@ export interface Ppg {
   mount(srf: SrfLike): void;
   /** The PAP endpoint as an Express handler: `app.use('/pap', ppg.pap())`. Express 4 and 5. */
   pap(): PapHttpHandler;
+  /**
+   * The contents that devices are referred to, as an Express handler: `app.use('/content', ppg.content())`, reached by them at
+   * the option `content.url`; without that option there is nothing. Express 4 and 5.
+   */
+  content(): ContentHttpHandler;
   /** Opens the store, takes up what an earlier life left, and begins to deliver. */
   start(): Promise<void>;
   /**
@@ -206,20 +213,23 @@ export function createPpg(given: PpgOptions): Ppg {
   });
   const post = createNotificationPost({ ...options.notify, log, clock, identity, identities: tenancy.identities });
   const isc = iscHeaders({ identity, domain, assertedService: sip.assertedService, iari: sip.iari });
-  const bearers = [
-    createSipMessageBearer({
-      sender,
-      clock,
-      log,
-      identity,
-      domain,
-      hidesIdentity: tenancy.hidesIdentity,
-      vouches: tenancy.vouches,
-      isc,
-      redirects: { follow: sip.followRedirects, nextHop: sip.nextHop, domain },
-      options: { readings: readingsWith(sip.outcomes, sip.notFoundIsFinal) },
-    }),
-  ];
+  const secret = tokenSecret(options.secret);
+  const bearers = createBearers({
+    sender,
+    clock,
+    log,
+    identity,
+    domain,
+    isc,
+    hidesIdentity: tenancy.hidesIdentity,
+    vouches: tenancy.vouches,
+    redirects: { follow: sip.followRedirects, nextHop: sip.nextHop, domain },
+    readings: readingsWith(sip.outcomes, sip.notFoundIsFinal),
+    profiles: sip.profiles,
+    content: options.content,
+    secret,
+    confirmWait: limits.confirmWait,
+  });
   const bearerNames = namesOf(
     options.qos,
     bearers.map(({ name }) => name),
@@ -275,6 +285,8 @@ export function createPpg(given: PpgOptions): Ppg {
   const middleware = middlewareOf(handlers, () => stopped);
   receiveOn(legs.all, middleware);
 
+  const arrival = arrivalReader(options.auth.trustedProxies);
+
   return {
     middleware,
     mount: (app) => mountOn(app, handlers, middleware),
@@ -287,7 +299,7 @@ export function createPpg(given: PpgOptions): Ppg {
         domain,
         rules,
         bearerNames,
-        arrival: arrivalReader(options.auth.trustedProxies),
+        arrival,
         requireTls: options.auth.requireTls,
         admitQuery: tenancy.admitQuery,
         allowPrivateNotify: options.notify.allowPrivate,
@@ -295,8 +307,19 @@ export function createPpg(given: PpgOptions): Ppg {
         onDenied: (denial) => events.emit('denied', denial),
         maxBodyBytes: limits.maxBodyBytes,
       }),
+    content: () =>
+      contentRouter({
+        secret,
+        content: (recipient) => keep.content(recipient),
+        prove: (recipient, proof) => engine.prove(recipient, proof),
+        clock,
+        log,
+        sourceOf: (request) => arrival(request).source,
+        onDownload: (download) => events.emit('download', download),
+        limits: options.content,
+      }),
     async start() {
-      const short = shortcomings(legs.all);
+      const short = shortcomings(legs.all, options.content.url !== undefined);
       if (short !== undefined) log.warn(short);
       await engine.start();
       try {

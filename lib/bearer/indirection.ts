@@ -6,6 +6,7 @@ import { isTold } from '../model/media-forms.ts';
 import type { Content, HeaderField } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
 import { signedToken, type TokenSecret } from '../security/token-secret.ts';
+import { followRedirects, type RedirectPolicy } from '../sip/redirect.ts';
 import type { SipSender } from '../sip/sender.ts';
 import { ADDRESSED_OCTETS, type AddressedOptions, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
@@ -21,6 +22,8 @@ export interface IndirectionBearerOptions extends AddressedOptions {
   readonly secret: TokenSecret;
   /** How long a device may take to fetch, milliseconds. */
   readonly wait: number;
+  /** Which redirections are followed, as for MESSAGE. Default: none. */
+  readonly redirects?: RedirectPolicy | undefined;
   /** How statuses are read, as for MESSAGE. */
   readonly readings?: StatusReadings | undefined;
 }
@@ -53,6 +56,7 @@ interface Prepared {
  */
 export function createIndirectionBearer(bearer: IndirectionBearerOptions): Bearer {
   const { sender, log, url, secret, wait, clock, domain, readings = DEFAULT_READINGS } = bearer;
+  const redirects = bearer.redirects ?? { follow: false, domain };
   const addressed = createAddresser(bearer);
   const known = new WeakMap<Content, Prepared | null>();
 
@@ -87,7 +91,7 @@ export function createIndirectionBearer(bearer: IndirectionBearerOptions): Beare
     const until = Math.min(attempt.expiresAt, clock.now() + wait);
     const device = target.kind === 'device' ? target.device.id : 'aor';
     const token = signedToken(secret, CONTENT_TOKEN, { push: push.key, index, device }, until);
-    const { answer, leg } = await sender.request(
+    const { sent, followed } = await followRedirects(
       {
         method: 'MESSAGE',
         uri: way.uri,
@@ -98,9 +102,13 @@ export function createIndirectionBearer(bearer: IndirectionBearerOptions): Beare
         ],
         body: writeHeaderBlock(withContentId(prepared.entity, `<${push.key}@${domain}>`)),
       },
-      { binary: false },
+      (request) => sender.request(request, { binary: false }),
+      redirects,
     );
-    const result = referred(sipOutcome(answer, { confirmed: attempt.confirmed, target: target.kind, readings }));
+    const { answer, leg } = sent;
+    const read = referred(sipOutcome(answer, { confirmed: attempt.confirmed, target: target.kind, readings }));
+    const result =
+      followed.length === 0 ? read : { ...read, cause: `${read.cause} (redirected to ${followed.join(', ')})` };
     log.debug(
       { push: push.key, callId: attempt.callId, leg, result: result.kind, cause: result.cause },
       'MESSAGE with a reference ended',
@@ -121,9 +129,7 @@ function referred(result: DeliveryResult): DeliveryResult {
 function takesReferences(target: DeliveryTarget): boolean {
   const told = target.kind === 'device' ? target.device.capabilities : undefined;
   if (told?.refusedTypes?.includes(TYPE) === true) return false;
-  return (
-    told?.types === undefined || told.types.some((type) => type === TYPE || type === 'message/*' || type === '*/*')
-  );
+  return told?.types === undefined || isTold(TYPE, told.types);
 }
 
 /** RFC 4483 section 5, RFC 2017: access-type, expiration, URL, size and hash. The values hold no quotation marks. */

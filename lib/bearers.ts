@@ -1,0 +1,40 @@
+import type { Logger } from './base/log.ts';
+import type { AddressedOptions } from './bearer/addressed.ts';
+import type { Bearer } from './bearer/bearer.ts';
+import { createIndirectionBearer } from './bearer/indirection.ts';
+import { createFormChoice, type ProfileRule } from './bearer/profile.ts';
+import { createSipMessageBearer } from './bearer/sip-message.ts';
+import type { StatusReadings } from './bearer/sip-outcome.ts';
+import type { ContentOptions } from './content-options.ts';
+import type { TokenSecret } from './security/token-secret.ts';
+import type { RedirectPolicy } from './sip/redirect.ts';
+import type { SipSender } from './sip/sender.ts';
+
+export interface BearersOptions extends AddressedOptions {
+  readonly sender: SipSender;
+  readonly log: Logger;
+  readonly readings: StatusReadings;
+  readonly redirects: RedirectPolicy;
+  readonly profiles: readonly ProfileRule[];
+  readonly content: ContentOptions;
+  /** What references are signed with. */
+  readonly secret: TokenSecret;
+  /** Milliseconds that a device may take to fetch. */
+  readonly confirmWait: number;
+}
+
+/**
+ * The gateway's ways to a device, in the order in which they are asked (docs/bearers.md, "Which form a push takes"): the
+ * first that takes the content as it is, else the first that takes it in another form.
+ */
+export function createBearers(options: BearersOptions): readonly Bearer[] {
+  const { profiles, readings, content, secret, confirmWait } = options;
+  const bearers: Bearer[] = [
+    createSipMessageBearer({ ...options, formFor: createFormChoice(profiles), options: { readings } }),
+  ];
+  if (content.url !== undefined) {
+    const url = content.url.replace(/\/+$/, '');
+    bearers.push(createIndirectionBearer({ ...options, url, secret, wait: confirmWait }));
+  }
+  return bearers;
+}

@@ -107,8 +107,8 @@ export function createCore(options: CoreOptions): Core {
       else if (regEvent?.takes(request) === true) regEvent.receive(transaction);
       else if (PROXIED.has(request.method)) proxy.handle(transaction);
       else if (request.method === 'CANCEL') transaction.respond(respondTo(request, 481));
-      // INVITE needs Timer C, CANCEL and ACK, and a pager-mode core has no use for them (RFC 3261 section 21.5.2).
-      else transaction.respond(respondTo(request, 501, { headers: [ALLOW] }));
+      // It keeps off the way of dialogs: the ACK of a 2xx goes to the device itself, and so does what follows.
+      else if (request.method !== 'ACK') transaction.respond(respondTo(request, 501, { headers: [ALLOW] }));
     } catch (error) {
       log.debug({ method: request.method, err: messageOf(error) }, 'the core refused a request');
       transaction.respond(refusal(request, error));

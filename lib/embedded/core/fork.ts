@@ -2,7 +2,14 @@ import { splitList } from '../../codec/sip/list.ts';
 import type { SipHeaders, SipRequest, SipResponse } from '../../codec/sip/message.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
 import type { HeaderField } from '../../model/push.ts';
-import type { Hop, ServerTransaction, SipStack, TransactionFailure } from '../../stack/types.ts';
+import type {
+  ClientTransactionListener,
+  Hop,
+  InviteTransaction,
+  ServerTransaction,
+  SipStack,
+  TransactionFailure,
+} from '../../stack/types.ts';
 
 /** One way to a device. */
 export interface Way {
@@ -44,7 +51,10 @@ const TELLING = new Set([401, 407, 415, 420, 484]);
 /** Reasons for a failure that no element answered; a real answer of the same class is better. */
 const LOCAL = 0.5;
 
-/** The response context of RFC 3261 section 16.7, for requests other than INVITE. */
+/**
+ * The response context of RFC 3261 section 16.7. For an INVITE as well: when one device has taken it, a device has refused it
+ * for all, or the caller has given up, the others are cancelled. No dialog is followed: ACK and BYE go past this proxy.
+ */
 export class Fork {
   readonly #options: ForkOptions;
   readonly #waiting: Branch[];
@@ -53,11 +63,14 @@ export class Fork {
   #bestRank = Infinity;
   /** WWW-Authenticate and Proxy-Authenticate of the 401 and 407 that are not the best. */
   readonly #challenges: HeaderField[] = [];
+  /** INVITEs that were sent on. */
+  readonly #calls: InviteTransaction[] = [];
   #finished = false;
 
   constructor(options: ForkOptions) {
     this.#options = options;
     this.#waiting = [...options.branches];
+    options.transaction.onCancel?.(() => this.#cancel());
   }
 
   get deadline(): number {
@@ -71,7 +84,7 @@ export class Fork {
 
   /** The deadline has come: devices that have not answered count as 408. */
   expire(): void {
-    this.#waiting.length = 0;
+    this.#cancel();
     this.#open = 0;
     this.#consider(respondTo(this.#options.transaction.request, 408), rankOf(408) + LOCAL);
   }
@@ -87,10 +100,18 @@ export class Fork {
     if (way === undefined) return;
     this.#open++;
     const request: SipRequest = { ...transaction.request, uri: way.uri, headers };
-    stack.request(request, way.hop, {
+    const listener: ClientTransactionListener = {
       onResponse: (response) => this.#answered(response),
       onFailure: (failure) => this.#failed(branch, index, failure),
-    });
+    };
+    if (request.method === 'INVITE') this.#calls.push(stack.invite(request, way.hop, listener));
+    else stack.request(request, way.hop, listener);
+  }
+
+  /** No device is to take it any more; those that ring answer 487. */
+  #cancel(): void {
+    this.#waiting.length = 0;
+    for (const call of this.#calls.splice(0)) call.cancel();
   }
 
   #answered(response: SipResponse): void {
@@ -101,6 +122,9 @@ export class Fork {
       if (!this.#finished) this.#options.transaction.respond(response);
       return;
     }
+    // Every 2xx to an INVITE goes back, repeated ones and those of several devices: the caller sees to them (step 5).
+    if (status < 300 && this.#finished && this.#options.transaction.request.method === 'INVITE')
+      this.#options.transaction.respond(response);
     this.#open--;
     if (status < 300) this.#finish(response);
     else this.#consider(response, rankOf(status));
@@ -129,6 +153,7 @@ export class Fork {
     }
     if (response.status === 401 || response.status === 407) this.#challenges.push(...challengesOf(response));
     if (rank > 0) this.#sendNext();
+    else this.#cancel();
     if (this.#open > 0 || this.#finished) return;
     this.#finish(forwardable(this.#best ?? response, this.#challenges));
   }
@@ -136,6 +161,7 @@ export class Fork {
   #finish(response: SipResponse): void {
     if (this.#finished) return;
     this.#finished = true;
+    this.#cancel();
     this.#options.transaction.respond(response);
     this.#options.onDone(this);
   }

@@ -150,7 +150,17 @@ export class StatefulProxy {
 }
 
 /** Methods that the core serves or sends on. */
-export const METHODS: readonly string[] = ['REGISTER', 'MESSAGE', 'OPTIONS', 'SUBSCRIBE', 'NOTIFY', 'INFO', 'PUBLISH'];
+export const METHODS: readonly string[] = [
+  'REGISTER',
+  'MESSAGE',
+  'OPTIONS',
+  'SUBSCRIBE',
+  'NOTIFY',
+  'INFO',
+  'PUBLISH',
+  'INVITE',
+  'BYE',
+];
 
 const ALLOW: HeaderField = { name: 'Allow', value: METHODS.join(', ') };
 

@@ -4,15 +4,19 @@ import { messageOf, PpgError } from '../../base/errors.ts';
 import { Events } from '../../base/events.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatHostPort } from '../../codec/sip/host.ts';
-import type { SipRequest, SipResponse } from '../../codec/sip/message.ts';
+import { SipHeaders, type SipRequest, type SipResponse } from '../../codec/sip/message.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
 import { parseSipOnly } from '../../codec/sip/uri.ts';
 import type { HeaderField } from '../../model/push.ts';
+import type { ReceivedMessage } from '../../msrp/incoming.ts';
+import type { ServerCall } from '../../stack/server-call.ts';
 import { createSipStack } from '../../stack/stack.ts';
 import type { Hop, Protocol, ServerTransaction, SipStack } from '../../stack/types.ts';
+import { UserAgent } from '../../stack/user-agent.ts';
 import { type Answer, AnswerPlayer, type AnswerScript, parseAnswerScript } from './answer-script.ts';
 import type { ContentReference } from './entity.ts';
 import { fetchContent } from './fetch-content.ts';
+import { type MsrpScript, PhoneMsrp, type PhoneMsrpOptions } from './msrp.ts';
 import { type PhoneCounters, PushLog, type ReceivedPush, withContent } from './push-log.ts';
 import { type Granted, Registration } from './registration.ts';
 
@@ -44,12 +48,15 @@ export interface PhoneOptions {
   readonly userAgent?: string;
   /** PEM of the authority that signs the server it fetches content from; default those of the system. */
   readonly ca?: string;
+  /** Takes calls and pushes by MSRP in them; default: calls are refused. */
+  readonly msrp?: PhoneMsrpOptions;
 }
 
 // A type, not an interface: only a type fits EventMap's index signature.
 export type PhoneEvents = {
   /**
-   * A MESSAGE, NOTIFY, INFO or other request that is not OPTIONS, once it was answered; one that refers to its content
+   * A MESSAGE, NOTIFY, INFO or other request that is not OPTIONS, once it was answered; a message by MSRP, whose method is
+   * SEND and whose headers are those of the first SEND; one that refers to its content
    * (RFC 4483) and was taken, once that was fetched.
    */
   push: ReceivedPush;
@@ -71,6 +78,8 @@ export interface Phone {
   deregister(): Promise<void>;
   /** Plays another script from its beginning. */
   answer(answers: AnswerScript | string): void;
+  /** What it does wrong by MSRP from now on. */
+  misbehave(script: MsrpScript): void;
   /** Adds a listener; the function it returns takes it off again. */
   on<K extends keyof PhoneEvents>(event: K, listener: (value: PhoneEvents[K]) => void): () => void;
   readonly aor: string;
@@ -83,9 +92,10 @@ export interface Phone {
   readonly counters: Readonly<PhoneCounters>;
 }
 
-/** Methods that it answers. */
+/** Methods that it answers, without MSRP. */
 const ALLOW = 'MESSAGE, OPTIONS, NOTIFY, INFO';
 const METHODS = new Set(ALLOW.split(', '));
+const ALLOW_WITH_CALLS = `${ALLOW}, INVITE, ACK, BYE, CANCEL`;
 
 /** Milliseconds that stop() waits for the registrar. */
 const PATIENCE = 2000;
@@ -111,6 +121,8 @@ class ScriptedPhone implements Phone {
   readonly #features: string;
   readonly #accept: string;
   readonly #leaving = new AbortController();
+  readonly #msrp: PhoneMsrp | undefined;
+  readonly #agent: UserAgent | undefined;
   #registration: Registration | undefined;
   #contact: string | undefined;
 
@@ -128,7 +140,17 @@ class ScriptedPhone implements Phone {
     this.#player = new AnswerPlayer(scriptOf(options.answers ?? '200'));
     this.#events = new Events((error) => options.log.error({ err: error }, 'a listener of a phone threw'));
     this.#stack = options.stack ?? ownStack(options, this.#protocol);
-    this.#stack.onRequest((transaction) => this.#onRequest(transaction));
+    if (options.msrp === undefined) {
+      this.#stack.onRequest((transaction) => this.#onRequest(transaction));
+      return;
+    }
+    const { clock, log, listen } = options;
+    const host = listen?.host ?? '127.0.0.1';
+    const onMessage = (message: ReceivedMessage, call: ServerCall): void => this.#onMessage(message, call);
+    this.#msrp = new PhoneMsrp({ ...options.msrp, clock, log, host, onMessage });
+    this.#agent = new UserAgent({ stack: this.#stack, clock, log, contact: () => this.contact });
+    this.#agent.onRequest((transaction) => this.#onRequest(transaction));
+    this.#agent.onInvite((call) => this.#onCall(call));
   }
 
   get counters(): Readonly<PhoneCounters> {
@@ -142,6 +164,7 @@ class ScriptedPhone implements Phone {
 
   async start(): Promise<void> {
     await this.#stack.start();
+    await this.#msrp?.start();
     const point = this.#stack.listening.find(({ protocol }) => protocol === this.#protocol);
     if (point === undefined)
       throw new PpgError('PPG_E_OPTIONS', `the phone's stack does not listen on ${this.#protocol}`);
@@ -183,18 +206,28 @@ class ScriptedPhone implements Phone {
     });
     await Promise.race([gone, given]);
     clock.clearTimeout(patience);
-    await this.#stack.stop();
+    await this.#close();
   }
 
   async vanish(): Promise<void> {
     this.#leaving.abort();
     this.#registration?.cease();
     this.#registration = undefined;
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#agent?.stop();
+    await this.#msrp?.stop();
     await this.#stack.stop();
   }
 
   answer(answers: AnswerScript | string): void {
     this.#player.play(scriptOf(answers));
+  }
+
+  misbehave(script: MsrpScript): void {
+    this.#msrp?.play(script);
   }
 
   on<K extends keyof PhoneEvents>(event: K, listener: (value: PhoneEvents[K]) => void): () => void {
@@ -229,7 +262,33 @@ class ScriptedPhone implements Phone {
       this.#log.counters.options++;
       transaction.respond(this.#capabilities(request));
     } else if (METHODS.has(request.method)) this.#onPush(transaction);
-    else transaction.respond(respondTo(request, 405, { headers: [{ name: 'Allow', value: ALLOW }] }));
+    else if (request.method !== 'ACK')
+      transaction.respond(respondTo(request, 405, { headers: [{ name: 'Allow', value: this.#allow }] }));
+  }
+
+  get #allow(): string {
+    return this.#msrp === undefined ? ALLOW : ALLOW_WITH_CALLS;
+  }
+
+  #onCall(call: ServerCall): void {
+    const answer = this.#player.next();
+    if (answer.kind === 'silent') return;
+    if (answer.status < 300) this.#msrp?.take(call);
+    else call.reject(answer.status, { headers: this.#response(call.request, answer).headers.fields.filter(isAdded) });
+  }
+
+  /** A message by MSRP: its Message-ID is what a repeated one is known by. */
+  #onMessage({ headers, messageId, body }: ReceivedMessage, call: ServerCall): void {
+    const cseq = call.request.headers.get('CSeq') ?? '1 INVITE';
+    const fields = [{ name: 'Call-ID', value: messageId }, { name: 'CSeq', value: cseq }, ...headers];
+    const request: SipRequest = {
+      kind: 'request',
+      method: 'SEND',
+      uri: this.aor,
+      headers: new SipHeaders(fields),
+      body,
+    };
+    this.#events.emit('push', this.#log.note(request, 200, this.#options.clock.now()));
   }
 
   #onPush(transaction: ServerTransaction): void {
@@ -258,17 +317,23 @@ class ScriptedPhone implements Phone {
   /** RFC 3261 section 11.2, with the features of the contact (RFC 3840 section 7). */
   #capabilities(request: SipRequest): SipResponse {
     const { userAgent = 'drachtio-ppg-phone' } = this.#options;
+    const sdp = this.#msrp?.capabilities();
     return respondTo(request, 200, {
+      ...(sdp !== undefined && { body: sdp }),
       headers: [
-        { name: 'Allow', value: ALLOW },
+        { name: 'Allow', value: this.#allow },
         { name: 'Accept', value: this.#accept },
         { name: 'Supported', value: 'gruu' },
         { name: 'Contact', value: `<${this.contact}>${this.#features}` },
         { name: 'User-Agent', value: userAgent },
+        ...(sdp === undefined ? [] : [{ name: 'Content-Type', value: 'application/sdp' }]),
       ],
     });
   }
 }
+
+/** What of a response is not of its dialog or transaction. */
+const isAdded = ({ name }: HeaderField): boolean => name === 'Retry-After' || name === 'Accept';
 
 function ownStack({ clock, log, listen }: PhoneOptions, protocol: Protocol): SipStack {
   const { host, port } = listen ?? { host: '127.0.0.1', port: 0 };

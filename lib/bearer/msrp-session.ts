@@ -1,0 +1,283 @@
+import type { Clock, TimerHandle } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { isMsrpHeader } from '../codec/msrp/write.ts';
+import { acceptsType } from '../codec/sdp/message-media.ts';
+import type { DeliveryResult } from '../model/delivery.ts';
+import type { Content, HeaderField, Push } from '../model/push.ts';
+import { PAP } from '../model/result-codes.ts';
+import type { MsrpEndpoint } from '../msrp/endpoint.ts';
+import type { SendOutcome } from '../msrp/outgoing.ts';
+import { isBinaryBody, type SipSender } from '../sip/sender.ts';
+import { ADDRESSED_OCTETS, type AddressedOptions, createAddresser } from './addressed.ts';
+import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
+import { type Form, type FormName, formOf } from './envelope.ts';
+import { call, type MsrpCall, type MsrpCaller, refusalOf } from './msrp-call.ts';
+import { mismatch, sendOutcome } from './msrp-outcome.ts';
+import { createFormChoice, type FormChoice } from './profile.ts';
+import type { StatusReadings } from './sip-outcome.ts';
+
+export interface MsrpBearerOptions extends AddressedOptions {
+  readonly sender: Pick<SipSender, 'invite' | 'fits'>;
+  readonly endpoint: MsrpEndpoint;
+  readonly log: Logger;
+  readonly formFor?: FormChoice | undefined;
+  readonly options?: Partial<MsrpPolicy> & { readonly readings?: StatusReadings | undefined };
+}
+
+/** Times in milliseconds. */
+export interface MsrpPolicy {
+  /** What is offered of who connects (RFC 6135). */
+  readonly setup: 'active' | 'passive' | 'actpass';
+  /** Offer TLS, and nothing else. */
+  readonly secure: boolean;
+  /** How long a session waits for the device's next push before it is ended; 0: not at all. */
+  readonly idle: number;
+  /** Pushes that go in one session. */
+  readonly messages: number;
+  /** How long a device may ring. */
+  readonly ringTime: number;
+  /** Push headers and content up to so many octets go as a MESSAGE first. */
+  readonly above: number;
+}
+
+export const DEFAULT_MSRP_POLICY: MsrpPolicy = {
+  setup: 'actpass',
+  secure: false,
+  idle: 5_000,
+  messages: 100,
+  ringTime: 30_000,
+  above: 1300 - ADDRESSED_OCTETS, // RFC 3428 section 8
+};
+
+/** Bearer with sessions that outlive attempts. */
+export interface MsrpBearer extends Bearer {
+  /** Hangs up what is idle. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/** An attempt ends before its lease does (two minutes), or another would begin beside it. */
+const ATTEMPT_TIME = 105_000;
+
+/** Sessions kept for the next push. */
+const MOST_IDLE = 1_000;
+
+/** Octets of push headers that one SEND, or one INVITE, may have. */
+const MOST_HEADERS = 8 * 1024;
+
+interface Prepared extends Form {
+  readonly type: string;
+  /** All but Content-Type: they go with the content. */
+  readonly fields: readonly HeaderField[];
+  /** Those of them that are not about the body, which is another in an INVITE. */
+  readonly onInvite: readonly HeaderField[];
+  readonly bytes: number;
+  readonly headerBytes: number;
+  readonly binary: boolean;
+}
+
+/**
+ * Delivers a push in an MSRP session (RFC 4975) that an INVITE makes, in the form of docs/bearers.md. A session is kept for
+ * the next push of the same device and application. A message that did not arrive as a whole is sent again from its first
+ * octet, under the same Message-ID.
+ */
+export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
+  const { sender, endpoint, clock, log } = bearer;
+  const { readings, ...policy } = bearer.options ?? {};
+  const { setup, secure, idle, messages, ringTime, above }: MsrpPolicy = { ...DEFAULT_MSRP_POLICY, ...policy };
+  const caller: MsrpCaller = { sender, endpoint, clock, setup, secure, ringTime, readings };
+  const addressed = createAddresser(bearer);
+  const formFor = bearer.formFor ?? createFormChoice();
+  const prepare = preparer();
+  const pool = new Pool(clock, idle);
+
+  function offers(push: Push, target: DeliveryTarget): Offer {
+    const form = push.content === undefined ? undefined : prepare(push.content, formFor(push, target));
+    if (form === undefined || form.headerBytes > MOST_HEADERS)
+      return no(PAP.TRANSFORMATION_FAILURE, 'the headers of the push cannot stand in an MSRP message');
+    const capabilities = target.kind === 'device' ? target.device.capabilities : undefined;
+    const told = capabilities?.msrp;
+    if (told === false) return no(PAP.CAPABILITIES_MISMATCH, 'the device has no MSRP');
+    if (capabilities?.methods !== undefined && !capabilities.methods.includes('INVITE'))
+      return no(PAP.CAPABILITIES_MISMATCH, 'the device takes no INVITE');
+    if (told?.types !== undefined && !acceptsType(told.types, form.type))
+      return no(PAP.CAPABILITIES_MISMATCH, 'the device takes no such media type by MSRP');
+    if (told?.maxSize !== undefined && form.body.length > told.maxSize)
+      return no(PAP.CAPABILITIES_MISMATCH, `the device takes ${told.maxSize} octets by MSRP`);
+    const fits = { binary: false, route: false, bytes: ADDRESSED_OCTETS + SDP_OCTETS + form.headerBytes };
+    if (!sender.fits(fits)) return no(PAP.TRANSFORMATION_FAILURE, 'no SIP leg carries the INVITE of an MSRP session');
+    const fitsMessage = form.bytes <= above && !form.binary;
+    if (told === undefined && fitsMessage) return no(PAP.CAPABILITIES_MISMATCH, 'the device told nothing of MSRP');
+    // Small, or nobody knows whether the device has MSRP: only where no MESSAGE can go, or none was taken.
+    return told !== undefined && form.bytes > above ? { offer: 'yes' } : { offer: 'transform', how: 'an MSRP session' };
+  }
+
+  async function deliver(attempt: DeliveryAttempt): Promise<DeliveryResult & { readonly leg?: string }> {
+    const { push, target, address } = attempt;
+    if (push.content === undefined) return failed(PAP.SERVICE_FAILURE, 'the content of the push is gone');
+    const form = prepare(push.content, formFor(push, target, address));
+    if (form === undefined)
+      return failed(PAP.TRANSFORMATION_FAILURE, 'a header of the push cannot stand in an MSRP message');
+    const way = addressed(attempt, 'INVITE');
+    if (way === undefined) return failed(PAP.ADDRESS_ERROR, 'the address cannot stand in a SIP message');
+    const marks = way.headers.filter(({ name }) => name === 'X-Wap-Push-Id' || name === 'X-Wap-Push-Info');
+    const enough = new AbortController();
+    const late = (): void => enough.abort(`not done within ${ATTEMPT_TIME / 1000} s`);
+    const timer = clock.setTimeout(late, ATTEMPT_TIME);
+    try {
+      const key = target.kind === 'device' ? keyOf(attempt) : undefined;
+      const kept = key === undefined ? undefined : pool.take(key);
+      if (kept !== undefined && refusalOf(kept.media, form.type, form.body.length) === undefined) {
+        const outcome = await send(kept, attempt, form, marks, enough.signal);
+        // It had died unnoticed: nothing has left, and a new one may do.
+        if (outcome.kind !== 'lost' || outcome.begun) return await ended(kept, key, outcome, attempt);
+      }
+      await kept?.end();
+      const made = await call(caller, way, form.onInvite, target.kind, enough.signal);
+      if (made.kind === 'none') return made.result;
+      const refusal = refusalOf(made.call.media, form.type, form.body.length);
+      if (refusal !== undefined) {
+        await made.call.end();
+        return withLeg(mismatch(refusal), made.call.leg);
+      }
+      return await ended(made.call, key, await send(made.call, attempt, form, marks, enough.signal), attempt);
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+
+  function send(
+    { session }: MsrpCall,
+    { push, confirmed }: DeliveryAttempt,
+    { type, fields, body }: Prepared,
+    marks: readonly HeaderField[],
+    signal: AbortSignal,
+  ): Promise<SendOutcome> {
+    const message = { messageId: push.key, contentType: type, headers: [...marks, ...fields], body };
+    return session.send({ ...message, successReport: confirmed }, signal);
+  }
+
+  /** A session that has done well is kept, any other is ended. */
+  async function ended(
+    made: MsrpCall,
+    key: string | undefined,
+    outcome: SendOutcome,
+    { push, confirmed, target, callId }: DeliveryAttempt,
+  ): Promise<DeliveryResult & { readonly leg?: string }> {
+    const result = sendOutcome(outcome, { confirmed, target: target.kind, direct: made.direct });
+    log.debug({ push: push.key, callId, result: result.kind, cause: result.cause }, 'MSRP message ended');
+    made.messages++;
+    const again = outcome.kind === 'sent' && made.session.ended === undefined && made.messages < messages;
+    if (again && key !== undefined && idle > 0) pool.keep(key, made);
+    else await made.end();
+    return withLeg(result, made.leg);
+  }
+
+  return { name: 'msrp-session', offers, deliver, stop: () => pool.stop() };
+}
+
+/** Octets of our session description, at the most. */
+const SDP_OCTETS = 700;
+
+/** Sessions between two pushes. */
+class Pool {
+  readonly #clock: Clock;
+  readonly #idle: number;
+  readonly #calls = new Map<string, { call: MsrpCall; timer: TimerHandle }>();
+  #stopped = false;
+
+  constructor(clock: Clock, idle: number) {
+    this.#clock = clock;
+    this.#idle = idle;
+  }
+
+  take(key: string): MsrpCall | undefined {
+    const kept = this.#calls.get(key);
+    if (kept === undefined) return undefined;
+    this.#forget(key);
+    return kept.call;
+  }
+
+  keep(key: string, made: MsrpCall): void {
+    const before = this.take(key);
+    if (before !== undefined) void before.end();
+    if (this.#calls.size >= MOST_IDLE || this.#stopped) {
+      void made.end();
+      return;
+    }
+    const timer = this.#clock.setTimeout(() => {
+      this.#forget(key);
+      void made.end();
+    }, this.#idle);
+    this.#calls.set(key, { call: made, timer });
+    made.session.onEnd(() => {
+      if (this.#calls.get(key)?.call === made) this.#forget(key);
+      void made.end();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const calls = [...this.#calls.values()].map((kept) => kept.call);
+    for (const key of [...this.#calls.keys()]) this.#forget(key);
+    await Promise.all(calls.map((made) => made.end()));
+  }
+
+  #forget(key: string): void {
+    this.#clock.clearTimeout(this.#calls.get(key)?.timer);
+    this.#calls.delete(key);
+  }
+}
+
+/** Accept-Contact has asked for the application, and Contact for the device. */
+const keyOf = ({ address, target, push }: DeliveryAttempt): string =>
+  `${address.aor} ${target.kind === 'device' ? target.device.id : ''} ${push.applicationId}`;
+
+/** The parts of a message that are the same for all recipients and attempts of a push. */
+function preparer(): (content: Content, name: FormName) => Prepared | undefined {
+  const known = new Map<FormName, WeakMap<Content, Prepared | null>>();
+  return (content, name) => {
+    const ofForm = known.get(name) ?? new WeakMap<Content, Prepared | null>();
+    known.set(name, ofForm);
+    let prepared = ofForm.get(content);
+    if (prepared === undefined) {
+      prepared = prepareOnce(content, name) ?? null;
+      ofForm.set(content, prepared);
+    }
+    return prepared ?? undefined;
+  };
+}
+
+function prepareOnce(content: Content, name: FormName): Prepared | undefined {
+  const form = formOf(content, name);
+  if (form === undefined || !form.headers.every(isMsrpHeader)) return undefined;
+  const [type, ...fields] = form.headers;
+  if (type === undefined) return undefined;
+  const headerBytes = form.headers.reduce(
+    (sum, field) => sum + field.name.length + Buffer.byteLength(field.value) + 4,
+    0,
+  );
+  return {
+    ...form,
+    type: type.value,
+    fields,
+    onInvite: fields.filter((field) => !ABOUT_THE_BODY.test(field.name)),
+    bytes: form.body.length + headerBytes,
+    headerBytes,
+    binary: isBinaryBody(form.body),
+  };
+}
+
+/** The body of an INVITE is the session description: what is said of the content must not be said of that. */
+const ABOUT_THE_BODY = /^(?:content-|mime-version$)/i;
+
+const withLeg = (result: DeliveryResult, leg: string | undefined): DeliveryResult & { readonly leg?: string } =>
+  leg === undefined ? result : { ...result, leg };
+
+const failed = (code: number, cause: string): DeliveryResult => ({
+  kind: 'failed',
+  state: 'undeliverable',
+  code,
+  cause,
+});
+
+const no = (code: number, cause: string): Offer => ({ offer: 'no', code, cause });

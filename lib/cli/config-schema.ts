@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { RegistrationSource } from '../sip/registrations.ts';
 import type { TlsOptions } from '../stack/tls-options.ts';
 
 /** Levels of the log, most talkative first. */
@@ -40,7 +41,9 @@ export interface NodeConfig {
     readonly nextHop?: string | undefined;
     readonly leg: 'auto' | 'drachtio' | 'direct';
     readonly trustedPeers: readonly string[];
-    readonly registrations: 'register' | 'none';
+    readonly registrations: RegistrationSource;
+    /** As in PpgConfiguration. */
+    readonly route?: 'next-hop' | 'learned' | undefined;
     readonly notFoundIsFinal: boolean;
     /** TLS of the direct leg, which listens at `port` once there is a certificate. */
     readonly tls?: (TlsOptions & { readonly port: number }) | undefined;
@@ -48,8 +51,12 @@ export interface NodeConfig {
     readonly trace?: boolean | undefined;
     /** As in PpgConfiguration, checked with it; the others as well. */
     readonly credentials?: readonly unknown[] | undefined;
+    readonly profiles?: readonly unknown[] | undefined;
+    /** As in PpgConfiguration, checked with it. */
+    readonly capabilities?: Readonly<Record<string, unknown>> | undefined;
     readonly outcomes?: Readonly<Record<string, unknown>> | undefined;
     readonly followRedirects?: boolean | undefined;
+    readonly imdn?: 'never' | 'auto' | undefined;
     readonly assertedService?: string | undefined;
     readonly iari?: readonly string[] | undefined;
   };
@@ -79,6 +86,8 @@ export interface NodeConfig {
   readonly audit?: { readonly file?: string | undefined } | undefined;
   readonly addresses?: Readonly<Record<string, unknown>> | undefined;
   readonly qos?: Readonly<Record<string, unknown>> | undefined;
+  /** As in PpgConfiguration, checked with it; served under /content. */
+  readonly content?: Readonly<Record<string, unknown>> | undefined;
   readonly limits: Readonly<Record<string, unknown>>;
   readonly retry: Readonly<Record<string, unknown>>;
   readonly notify: Readonly<Record<string, unknown>>;
@@ -112,6 +121,8 @@ const FLAG = 'must be 1 (true) or 0 (false)';
 const flag = z.preprocess(flagOrText, z.boolean(FLAG));
 const host = z.string('must be an address to listen on, such as 127.0.0.1 or 0.0.0.0').min(1).max(255);
 const STOP = 'must be milliseconds, 0 to 600000';
+/** Anything that is no number is refused where the option is checked. */
+const wholeNumber = z.preprocess(numberOrText, z.unknown());
 const rest = z.record(z.string(), z.unknown(), 'must be an object');
 
 const ACCOUNTS = 'must be NAME:PASSWORD, or several with commas between them; neither may be empty';
@@ -165,7 +176,8 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       nextHop: z.string().optional(),
       leg: z.enum(['auto', 'drachtio', 'direct'], 'must be auto, drachtio or direct'),
       trustedPeers: z.preprocess(listOrText, z.array(z.string(), 'must be a list of addresses or CIDR ranges')),
-      registrations: z.enum(['register', 'none'], 'must be register or none'),
+      registrations: z.enum(['register', 'reg-event', 'both', 'none'], 'must be register, reg-event, both or none'),
+      route: z.enum(['next-hop', 'learned'], 'must be next-hop or learned').optional(),
       notFoundIsFinal: flag,
       tls: z.strictObject({
         port,
@@ -178,8 +190,18 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       }),
       trace: flag,
       credentials: z.array(z.unknown(), 'must be a list of credentials').optional(),
+      profiles: z.array(z.unknown(), 'must be a list of profiles').optional(),
+      capabilities: z
+        .looseObject({
+          ttl: wholeNumber.optional(),
+          negativeTtl: wholeNumber.optional(),
+          inFlight: wholeNumber.optional(),
+          wait: wholeNumber.optional(),
+        })
+        .optional(),
       outcomes: rest.optional(),
       followRedirects: flag.optional(),
+      imdn: z.enum(['never', 'auto'], 'must be never or auto').optional(),
       assertedService: z.string().optional(),
       iari: z.preprocess(listOrText, z.array(z.string(), 'must be a list of URNs')).optional(),
     }),
@@ -200,6 +222,7 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
     audit: z.strictObject({ file: z.string().min(1).optional() }).default({}),
     addresses: rest.optional(),
     qos: rest.optional(),
+    content: z.looseObject({ transform: flag.optional(), allowHttp: flag.optional() }).optional(),
     limits: rest.default({}),
     retry: rest.default({}),
     notify: z.looseObject({ allowPrivate: flag.default(false) }).default({ allowPrivate: false }),

@@ -112,7 +112,8 @@ function checkConfig(raw: unknown, variables: ReadonlyMap<string, string>): Node
 
 /** What of a node's configuration is the gateway's own. Its next hop and direct leg depend on what runs beside it. */
 export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
-  const { domain, identity, store, initiators, auth, block, sip, limits, retry, notify, addresses, qos } = config;
+  const { domain, identity, store, initiators, auth, block, sip, limits, retry, notify, addresses, qos, content } =
+    config;
   const { host: _host, advertise: _advertise, trace: _trace, tls: givenTls, ...ofGateway } = sip;
   const { port: _, ...tls } = givenTls ?? {};
   // What is still unknown here is what checkOptions checks.
@@ -130,5 +131,6 @@ export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
     notify,
     addresses,
     qos,
+    content,
   } as PpgConfiguration;
 }

@@ -11,7 +11,7 @@ import { createHttpServer, type HttpLimits } from './http-server.ts';
 import { opening } from './listen.ts';
 
 export interface HttpOptions {
-  readonly ppg: Pick<Ppg, 'pap' | 'deadNotifications' | 'replayNotifications' | 'erase'>;
+  readonly ppg: Pick<Ppg, 'pap' | 'content' | 'deadNotifications' | 'replayNotifications' | 'erase'>;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -76,6 +76,7 @@ function application({ ppg, health, metrics, log, clock, adminToken }: HttpOptio
   // the address of a peer limits its guesses at passwords: no header may name another
   app.set('trust proxy', false);
   app.use('/pap', ppg.pap());
+  app.use('/content', ppg.content());
   if (adminToken !== undefined) app.use('/admin', adminRouter({ ppg, token: adminToken, clock, log }));
   app.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
   app.get('/readyz', async (_req, res) => {

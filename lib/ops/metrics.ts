@@ -4,6 +4,7 @@ import { timeOfOrderedId } from '../base/ids.ts';
 import { isTerminal } from '../model/states.ts';
 import { countsReader } from './counts.ts';
 import type { Observed } from './observed.ts';
+import { countRegEvents } from './reg-event-metrics.ts';
 
 export interface MetricsOptions {
   readonly clock?: Clock;
@@ -36,9 +37,13 @@ export function createMetrics(ppg: Observed, options: MetricsOptions = {}): Metr
     ...countOutcomes(ppg, registers),
     ...countNotifications(ppg, registers),
     ...countPauses(ppg, registers, clock),
+    ...countCapabilities(ppg, registers),
+    ...countDownloads(ppg, registers),
     ...countProofs(ppg, registers),
+    ...countTransformations(ppg, registers),
   ];
   gaugeStore(ppg, registers, clock);
+  if (ppg.regEvents !== undefined) countRegEvents(ppg, registers);
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
@@ -154,6 +159,62 @@ function countProofs(ppg: Observed, registers: Registry[]): Off[] {
     registers,
   });
   return [ppg.on('proof', ({ source, result }) => proofs.inc({ source, result }))];
+}
+
+function countDownloads(ppg: Observed, registers: Registry[]): Off[] {
+  const downloads = new Counter({
+    name: 'ppg_content_downloads_total',
+    help: 'Requests for content by reference: complete, part, head, not-modified, broken-off, refused; by HTTP status',
+    labelNames: ['result', 'status'],
+    registers,
+  });
+  const bytes = new Counter({
+    name: 'ppg_content_bytes_total',
+    help: 'Octets of content that devices fetched',
+    registers,
+  });
+  return [
+    ppg.on('download', (event) => {
+      downloads.inc({ result: event.result, status: event.status });
+      bytes.inc(event.bytes);
+    }),
+  ];
+}
+
+function countTransformations(ppg: Observed, registers: Registry[]): Off[] {
+  const transformations = new Counter({
+    name: 'ppg_transformations_total',
+    help: 'Attempts that carried the content in another form: compiled to WBXML, decompiled, or in another charset',
+    labelNames: ['change'],
+    registers,
+  });
+  for (const change of ['compiled', 'decompiled', 'charset']) transformations.inc({ change }, 0);
+  return [ppg.on('transformed', ({ change }) => transformations.inc({ change }))];
+}
+
+function countCapabilities(ppg: Observed, registers: Registry[]): Off[] {
+  const queries = new Counter({
+    name: 'ppg_capability_queries_total',
+    help: 'Devices asked what they can by OPTIONS: told, nothing, refused, absent, silent, failed, or shed for lack of room',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of ['told', 'nothing', 'refused', 'absent', 'silent', 'failed', 'shed']) queries.inc({ result }, 0);
+  for (const [name, help, which] of [
+    ['ppg_capability_cache_hits_total', 'Devices whose answer was known when a push came', 'hits'],
+    ['ppg_capability_cache_misses_total', 'Devices of which nothing was known when a push came', 'misses'],
+  ] as const) {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(ppg.capabilityCounts[which]);
+      },
+    });
+  }
+  return [ppg.on('capabilities', ({ result }) => queries.inc({ result }))];
 }
 
 function countPauses(ppg: Observed, registers: Registry[], clock: Clock): Off[] {

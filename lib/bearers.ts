@@ -1,21 +1,27 @@
 import type { Logger } from './base/log.ts';
 import type { AddressedOptions } from './bearer/addressed.ts';
 import type { Bearer } from './bearer/bearer.ts';
+import type { ImdnAsker } from './bearer/imdn.ts';
 import { createIndirectionBearer } from './bearer/indirection.ts';
 import { createFormChoice, type ProfileRule } from './bearer/profile.ts';
-import { createSipMessageBearer } from './bearer/sip-message.ts';
+import { createSipMessageBearer, type SipMessageBearerOptions } from './bearer/sip-message.ts';
 import type { StatusReadings } from './bearer/sip-outcome.ts';
+import { createTransforming, type TransformingOptions } from './bearer/transforming.ts';
 import type { ContentOptions } from './content-options.ts';
 import type { TokenSecret } from './security/token-secret.ts';
 import type { RedirectPolicy } from './sip/redirect.ts';
 import type { SipSender } from './sip/sender.ts';
 
-export interface BearersOptions extends AddressedOptions {
+export interface BearersOptions extends AddressedOptions, TransformingOptions {
   readonly sender: SipSender;
   readonly log: Logger;
   readonly readings: StatusReadings;
   readonly redirects: RedirectPolicy;
+  /** Undefined: no device is asked for disposition notifications. */
+  readonly imdn?: ImdnAsker | undefined;
   readonly profiles: readonly ProfileRule[];
+  /** Learns what devices do not take. */
+  readonly onRefused: SipMessageBearerOptions['onRefused'];
   readonly content: ContentOptions;
   /** What references are signed with. */
   readonly secret: TokenSecret;
@@ -29,12 +35,12 @@ export interface BearersOptions extends AddressedOptions {
  */
 export function createBearers(options: BearersOptions): readonly Bearer[] {
   const { profiles, readings, content, secret, confirmWait } = options;
-  const bearers: Bearer[] = [
-    createSipMessageBearer({ ...options, formFor: createFormChoice(profiles), options: { readings } }),
-  ];
+  const inForm = content.transform ? createTransforming(options) : (bearer: Bearer): Bearer => bearer;
+  const message = createSipMessageBearer({ ...options, formFor: createFormChoice(profiles), options: { readings } });
+  const bearers = [inForm(message)];
   if (content.url !== undefined) {
     const url = content.url.replace(/\/+$/, '');
-    bearers.push(createIndirectionBearer({ ...options, url, secret, wait: confirmWait }));
+    bearers.push(inForm(createIndirectionBearer({ ...options, url, secret, wait: confirmWait }), 'refers'));
   }
   return bearers;
 }

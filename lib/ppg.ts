@@ -1,16 +1,15 @@
 import { type ContentHttpHandler, contentRouter } from '../handlers/content.ts';
-import { createMessageHandler } from '../handlers/message.ts';
-import { createOptionsHandler } from '../handlers/options.ts';
 import { type PapHttpHandler, papRouter } from '../handlers/pap.ts';
-import { createRegisterHandler } from '../handlers/register.ts';
 import { createAddressing } from './addressing/create.ts';
 import { type Clock, systemClock } from './base/clock.ts';
 import { PpgError } from './base/errors.ts';
 import { Events, type Listener } from './base/events.ts';
 import { randomToken } from './base/ids.ts';
 import { type Logger, silentLogger } from './base/log.ts';
+import { createImdnAsker } from './bearer/imdn.ts';
 import { readingsWith } from './bearer/sip-outcome.ts';
 import { createBearers } from './bearers.ts';
+import { createCapabilities } from './capabilities.ts';
 import { parseAddress } from './codec/pap/address.ts';
 import type { SubmitAnswer } from './engine/accept.ts';
 import { Engine } from './engine/engine.ts';
@@ -33,19 +32,20 @@ import {
   type PpgConfiguration,
 } from './options.ts';
 import { type PushRequest, submissionOf } from './push-request.ts';
+import { createRegistrationSources } from './registration-sources.ts';
 import { arrivalReader } from './security/arrival.ts';
 import type { AuthenticateHook } from './security/authenticator.ts';
 import type { BlockEntry } from './security/block-list.ts';
 import type { AllowDelivery } from './security/consent.ts';
 import { tokenSecret } from './security/token-secret.ts';
-import { assertedIdentity } from './sip/asserted-identity.ts';
 import { iscHeaders } from './sip/isc-headers.ts';
 import type { SipHandler } from './sip/leg.ts';
 import { ownAddress } from './sip/own-address.ts';
-import { createRegistrations } from './sip/registrations.ts';
+import type { RegEventCounts } from './sip/reg-event.ts';
 import { createSipSender } from './sip/sender.ts';
 import type { SrfLike } from './sip/srf-like.ts';
 import { trustedPeers } from './sip/trusted-peers.ts';
+import { createSipHandlers } from './sip-handlers.ts';
 import type { SipTraceListener } from './stack/trace.ts';
 import type { ListenPoint } from './stack/types.ts';
 import { createMemoryStore } from './store/memory.ts';
@@ -140,6 +140,10 @@ export interface Ppg {
   reloadTls(): void;
   /** Attempts under way. */
   readonly inFlight: number;
+  /** Devices whose capabilities were known when a push came, and those that had to be asked. */
+  readonly capabilityCounts: { readonly hits: number; readonly misses: number };
+  /** Subscriptions to the reg event; undefined where it is no source of registrations. */
+  readonly regEvents: RegEventCounts | undefined;
   /** Where the direct leg listens; empty without one. */
   readonly directListening: readonly ListenPoint[];
   /** False while no leg has a way out: pushes are taken and wait. */
@@ -181,20 +185,24 @@ export function createPpg(given: PpgOptions): Ppg {
     clock,
     log,
   });
-  const sender = createSipSender({
+  const toNextHop = createSipSender({
     legs: legs.all,
     force: sip.leg,
     log,
     credentials: sip.credentials,
     ...(sip.nextHop !== undefined && { nextHop: sip.nextHop }),
   });
-  const registrations = createRegistrations({
+  const sources = createRegistrationSources({
+    sip,
+    limits,
     store: keep,
+    sender: toNextHop,
+    identity,
+    domain,
     clock,
     log,
-    cacheSize: limits.registrationCache,
-    source: sip.registrations,
   });
+  const { registrations, sender } = sources;
   const { rules, directory } = createAddressing(options.addresses, { domain, clock, log });
   const addresses = { domain, rules };
   const tenancy = createTenancy({
@@ -213,7 +221,19 @@ export function createPpg(given: PpgOptions): Ppg {
   });
   const post = createNotificationPost({ ...options.notify, log, clock, identity, identities: tenancy.identities });
   const isc = iscHeaders({ identity, domain, assertedService: sip.assertedService, iari: sip.iari });
+  const capabilities = createCapabilities({
+    policy: sip.capabilities,
+    size: limits.registrationCache,
+    sender,
+    identity,
+    domain,
+    isc,
+    events,
+    clock,
+    log,
+  });
   const secret = tokenSecret(options.secret);
+  const imdn = createImdnAsker({ secret, clock, identity });
   const bearers = createBearers({
     sender,
     clock,
@@ -223,12 +243,16 @@ export function createPpg(given: PpgOptions): Ppg {
     isc,
     hidesIdentity: tenancy.hidesIdentity,
     vouches: tenancy.vouches,
+    imdn: sip.imdn === 'auto' ? imdn : undefined,
     redirects: { follow: sip.followRedirects, nextHop: sip.nextHop, domain },
     readings: readingsWith(sip.outcomes, sip.notFoundIsFinal),
     profiles: sip.profiles,
+    onRefused: (aor, device, refusal) => capabilities.learnRefusal(aor, device, refusal),
     content: options.content,
     secret,
     confirmWait: limits.confirmWait,
+    onTransformed: ({ initiator, pushId, key }, bearer, { change, how }) =>
+      events.emit('transformed', { initiator, pushId, push: key, at: clock.now(), bearer, change, how }),
   });
   const bearerNames = namesOf(
     options.qos,
@@ -242,7 +266,8 @@ export function createPpg(given: PpgOptions): Ppg {
     ...(tenancy.resolve !== undefined && { resolve: tenancy.resolve }),
     opened: tenancy.opened,
     store: keep,
-    subscribers: registrations,
+    subscribers: capabilities.over(registrations),
+    capabilities,
     bearers,
     bearerNames,
     gate: sender,
@@ -262,25 +287,7 @@ export function createPpg(given: PpgOptions): Ppg {
 
   const trusts = trustedPeers(sip.trustedPeers);
   const own = ownAddress(identity, () => legs.all.map((leg) => leg.address));
-  const handlers = new Map<string, SipHandler>([
-    [
-      'REGISTER',
-      createRegisterHandler({
-        registrations,
-        trusts,
-        own,
-        running: () => engine.running,
-        domain,
-        clock,
-        log,
-      }),
-    ],
-    ['OPTIONS', createOptionsHandler({ own, log })],
-    [
-      'MESSAGE',
-      createMessageHandler({ own, readers: [], identityOf: (req) => assertedIdentity(req, trusts, domain), log }),
-    ],
-  ]);
+  const handlers = createSipHandlers({ registrations, trusts, own, imdn, engine, domain, clock, log });
   let stopped = false;
   const middleware = middlewareOf(handlers, () => stopped);
   receiveOn(legs.all, middleware);
@@ -333,6 +340,7 @@ export function createPpg(given: PpgOptions): Ppg {
     },
     async stop() {
       await engine.stop(async () => {
+        await sources.stop();
         stopped = true;
         await Promise.all([...legs.all.map((leg) => leg.stop()), post.close()]);
       });
@@ -355,6 +363,7 @@ export function createPpg(given: PpgOptions): Ppg {
       const [{ aor } = asked] = (await tenancy.resolve?.addresses([asked])) ?? [];
       const erasure = await engine.operator.erase(aor);
       registrations.forget(aor);
+      capabilities.forget(aor);
       return erasure;
     },
     setBlocked: (block) => tenancy.setBlocked(checkBlocked(block)),
@@ -369,6 +378,12 @@ export function createPpg(given: PpgOptions): Ppg {
     reloadTls: () => legs.stack?.reloadTls(),
     get inFlight() {
       return engine.inFlight;
+    },
+    get capabilityCounts() {
+      return capabilities.counts;
+    },
+    get regEvents() {
+      return sources.regEvents;
     },
     get directListening() {
       return legs.stack?.listening ?? [];

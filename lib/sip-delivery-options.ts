@@ -7,6 +7,11 @@ export interface SipDeliveryOptions {
   readonly outcomes: StatusReadings;
   /** Contacts of a 300, 301 or 302 are tried, within limits (docs/outcomes.md). Default true. */
   readonly followRedirects: boolean;
+  /**
+   * `auto`: confirmed pushes to devices that told that they take message/cpim go wrapped in it, with a request for a
+   * disposition notification (RFC 5438). Default `never`: a push arrives with the Content-Type that it was given.
+   */
+  readonly imdn: 'never' | 'auto';
   /** ICSI of P-Asserted-Service (RFC 6050), a `urn:urn-7:3gpp-service…`. Default: no such header. */
   readonly assertedService?: string | undefined;
   /** IARIs that devices must have registered (3GPP TS 24.229 section 7.2A.9). Default: none are asked for. */
@@ -28,6 +33,7 @@ const urn = z
 export const sipDeliveryShape: {
   readonly outcomes: z.ZodDefault<z.ZodType<StatusReadings, StatusReadings>>;
   readonly followRedirects: z.ZodDefault<z.ZodBoolean>;
+  readonly imdn: z.ZodDefault<z.ZodEnum<{ never: 'never'; auto: 'auto' }>>;
   readonly assertedService: z.ZodOptional<z.ZodString>;
   readonly iari: z.ZodDefault<z.ZodArray<z.ZodString>>;
 } = {
@@ -37,6 +43,7 @@ export const sipDeliveryShape: {
     }) as never as z.ZodType<StatusReadings, StatusReadings>
   ).default({}),
   followRedirects: z.boolean().default(true),
+  imdn: z.enum(['never', 'auto']).default('never'),
   assertedService: urn.optional(),
   iari: z.array(urn).max(16).default([]),
 };

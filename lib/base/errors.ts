@@ -43,6 +43,7 @@ export type ErrorCode =
   | 'PPG_E_SIP_HEADER'
   | 'PPG_E_SIP_TRANSPORT'
   | 'PPG_E_SIP_TIMEOUT'
+  | 'PPG_E_CPIM'
   | 'PPG_E_REGINFO'
   | 'PPG_E_LEG_DOWN'
   | 'PPG_E_LEG_CANNOT'
@@ -90,6 +91,7 @@ export const ERROR_KINDS: Readonly<Record<ErrorCode, ErrorKind>> = {
   PPG_E_SIP_HEADER: kind(2000, 400),
   PPG_E_SIP_TRANSPORT: kind(undefined, 503, true),
   PPG_E_SIP_TIMEOUT: kind(undefined, 408, true),
+  PPG_E_CPIM: kind(undefined, 400),
   PPG_E_REGINFO: kind(undefined, 400),
   PPG_E_LEG_DOWN: kind(undefined, 503, true),
   PPG_E_LEG_CANNOT: kind(3006, undefined),

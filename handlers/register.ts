@@ -5,6 +5,7 @@ import { aorOfHeader } from '../lib/sip/aor.ts';
 import type { RequestLike, ResponseLike, SipHandler } from '../lib/sip/leg.ts';
 import { readObservedRegister, type SeenHeaders } from '../lib/sip/observed-register.ts';
 import type { OwnAddress } from '../lib/sip/own-address.ts';
+import { byRegister, type RegisterNews } from '../lib/sip/registration-sources.ts';
 import type { RegistrationUpdate } from '../lib/sip/registration-update.ts';
 import type { Registrations } from '../lib/sip/registrations.ts';
 import { readThirdPartyRegister } from '../lib/sip/third-party-register.ts';
@@ -13,6 +14,8 @@ import { answer } from './answer.ts';
 
 export interface RegisterHandlerOptions {
   readonly registrations: Registrations;
+  /** What becomes of what REGISTERs told. Default: it is learned as it is. */
+  readonly news?: RegisterNews;
   /** Whose third-party REGISTERs count. */
   readonly trusts: TrustedPeers;
   readonly own: Pick<OwnAddress, 'isServer'>;
@@ -31,11 +34,12 @@ export interface RegisterHandlerOptions {
  */
 export function createRegisterHandler(options: RegisterHandlerOptions): SipHandler {
   const { registrations, trusts, own, domain, clock, log, running = () => true } = options;
+  const { news = byRegister(registrations) } = options;
   const context = () => ({ domain, now: clock.now() });
 
-  function learn(update: RegistrationUpdate | undefined): void {
+  function learn(by: keyof RegisterNews, update: RegistrationUpdate | undefined): void {
     if (update === undefined) return;
-    registrations.apply(update).catch((error: unknown) => {
+    news[by](update).catch((error: unknown) => {
       log.error({ err: error, aor: update.aors[0] }, `a registration could not be learned: ${messageOf(error)}`);
     });
   }
@@ -53,7 +57,7 @@ export function createRegisterHandler(options: RegisterHandlerOptions): SipHandl
     }
     // The core must have its answer whatever becomes of the record: without one it may drop the user (default handling).
     answer(req, res, log, 200, echoed(req));
-    learn(update);
+    learn('thirdParty', update);
   }
 
   /** `end` is emitted by drachtio-srf when the final response is sent, also from a later handler. */
@@ -62,7 +66,10 @@ export function createRegisterHandler(options: RegisterHandlerOptions): SipHandl
       if (status !== 200) return;
       const seen = res as Partial<SeenHeaders>;
       const headers = typeof seen.get === 'function' ? (res as ResponseLike & SeenHeaders) : undefined;
-      learn(guarded(() => readObservedRegister(req, headers, context())));
+      learn(
+        'observed',
+        guarded(() => readObservedRegister(req, headers, context())),
+      );
     });
   }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type AddressingConfiguration, type AddressingOptions, addressingSchema } from './addressing-options.ts';
 import { PpgError } from './base/errors.ts';
 import type { ProfileRule } from './bearer/profile.ts';
+import { capabilitiesSchema } from './capability-options.ts';
 import { type ContentOptions, contentSchema, profilesSchema } from './content-options.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from './engine/limits.ts';
 import { DEFAULT_NOTIFY, type NotifyPolicy } from './engine/notifier.ts';
@@ -16,7 +17,10 @@ import type { BearerNameOptions } from './model/bearer-names.ts';
 import type { TokenOptions } from './security/bearer-token.ts';
 import type { BlockEntry } from './security/block-list.ts';
 import { MIN_SECRET } from './security/token-secret.ts';
+import type { CapabilityPolicy } from './sip/capability-cache.ts';
 import type { SipCredentials } from './sip/digest-client.ts';
+import { DEFAULT_REG_EVENT } from './sip/reg-event.ts';
+import type { RegistrationSource } from './sip/registrations.ts';
 import { type SipDeliveryOptions, sipDeliveryShape } from './sip-delivery-options.ts';
 import type { TlsOptions } from './stack/tls-options.ts';
 import type { ListenPoint } from './stack/types.ts';
@@ -34,8 +38,16 @@ export interface SipOptions extends SipDeliveryOptions {
   readonly nextHop?: string | undefined;
   /** Addresses or CIDR ranges whose third-party REGISTERs count. Default loopback. */
   readonly trustedPeers: readonly string[];
-  /** Whether registrations are told of: by third-party REGISTER, or through this app's own registrar. Default `register`. */
-  readonly registrations: 'register' | 'none';
+  /**
+   * Who tells of registrations: `register` (default): third-party REGISTER, or this app's own registrar; `reg-event`:
+   * subscriptions to the reg event (RFC 3680); `both`; `none`. docs/registrations.md says what each core needs.
+   */
+  readonly registrations: RegistrationSource;
+  /**
+   * Where requests for a registered user go: `next-hop` (default), or, `learned`, to the S-CSCF that told of the user by
+   * third-party REGISTER, and to the next hop as long as none did.
+   */
+  readonly route: 'next-hop' | 'learned';
   /** Which leg carries requests; `auto`, the default, picks by what the request needs. */
   readonly leg: 'auto' | 'drachtio' | 'direct';
   /** Default false: no direct leg. */
@@ -51,6 +63,8 @@ export interface SipOptions extends SipDeliveryOptions {
   readonly notFoundIsFinal: boolean;
   /** How the metadata of a push travels to which devices; the first rule that matches counts, else `headers`. Default none. */
   readonly profiles: readonly ProfileRule[];
+  /** How devices are asked what they can, by OPTIONS; docs/routing.md. Default: before the first push to each. */
+  readonly capabilities: CapabilityPolicy;
 }
 
 /** Bounds; times in milliseconds. */
@@ -61,6 +75,8 @@ export interface LimitOptions extends EngineLimits {
   readonly backlog: number;
   /** Subscribers whose registration is kept in memory. Default 100,000. */
   readonly registrationCache: number;
+  /** Users subscribed to at a time where the reg event is a source of registrations. Default 10,000. */
+  readonly regEventSubscriptions: number;
 }
 
 export interface NotifyOptions extends NotifyPolicy {
@@ -175,7 +191,8 @@ const schema = z.strictObject({
     .strictObject({
       nextHop: sipUri.optional(),
       trustedPeers: z.array(z.string()).default(['127.0.0.1', '::1']),
-      registrations: z.enum(['register', 'none']).default('register'),
+      registrations: z.enum(['register', 'reg-event', 'both', 'none']).default('register'),
+      route: z.enum(['next-hop', 'learned']).default('next-hop'),
       leg: z.enum(['auto', 'drachtio', 'direct']).default('auto'),
       direct: z
         .union([
@@ -209,6 +226,7 @@ const schema = z.strictObject({
       notFoundIsFinal: z.boolean().default(false),
       ...sipDeliveryShape,
       profiles: profilesSchema,
+      capabilities: capabilitiesSchema,
     })
     .prefault({}),
   limits: z
@@ -224,6 +242,7 @@ const schema = z.strictObject({
         .default(10 * 1024 * 1024),
       backlog: z.number().int().min(0).default(1_000_000),
       registrationCache: z.number().int().min(0).default(100_000),
+      regEventSubscriptions: z.number().int().min(1).max(1_000_000).default(DEFAULT_REG_EVENT.subscriptions),
     })
     .prefault({}),
   retry: z

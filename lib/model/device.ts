@@ -33,4 +33,6 @@ export interface Registration {
   readonly devices: readonly Device[];
   readonly updatedAt: number;
   readonly expiresAt: number;
+  /** SIP URI of the S-CSCF that serves the user, as it named itself when it told of the registration. */
+  readonly servedBy?: string;
 }

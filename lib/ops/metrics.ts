@@ -43,7 +43,7 @@ export function createMetrics(ppg: Observed, options: MetricsOptions = {}): Metr
     ...countTransformations(ppg, registers),
   ];
   gaugeStore(ppg, registers, clock);
-  if (ppg.regEvents !== undefined) countRegEvents(ppg, registers);
+  countRegEvents(ppg, registers);
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),

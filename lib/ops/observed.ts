@@ -1,5 +1,6 @@
 import type { Listener } from '../base/events.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
+import type { RegEventCounts } from '../sip/reg-event.ts';
 import type { StoreCounts } from '../store/store.ts';
 
 /** What ops sees of a gateway: a Ppg is one. */
@@ -8,5 +9,9 @@ export interface Observed {
   counts(): Promise<StoreCounts>;
   /** Attempts under way. */
   readonly inFlight: number;
+  /** Devices whose capabilities were known when a push came, and those that had to be asked. */
+  readonly capabilityCounts: { readonly hits: number; readonly misses: number };
   readonly ready: boolean;
+  /** Subscriptions to the reg event; undefined where there are none. */
+  readonly regEvents?: RegEventCounts | undefined;
 }

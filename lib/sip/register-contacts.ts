@@ -79,18 +79,36 @@ function elementsOf(value: string | undefined): string[] {
 
 function readContact(element: string): RegisterContact | undefined {
   try {
-    const value = parseNameAddr(element);
-    parseSipOnly(value.uri);
-    const expires = readSeconds(paramOf(value.params, 'expires'));
-    const instance = instanceOf(paramOf(value.params, '+sip.instance'));
-    return {
-      uri: value.uri,
-      ...(instance !== undefined && { instance }),
-      ...(expires !== undefined && { expires }),
-      value,
-    };
+    return contactOf(parseNameAddr(element));
   } catch {
     return undefined; // no SIP contact, so no way to it
+  }
+}
+
+/** What no URI has (RFC 3261 section 25.1), and what would end one in a header. */
+const NOT_IN_URI = /[\s<>"\\^`{|}\p{Cc}]/u;
+
+/** A contact, whichever form it came in; undefined when it is no SIP contact. */
+export function contactOf(value: NameAddr): RegisterContact | undefined {
+  if (!isSipUri(value.uri)) return undefined;
+  const expires = readSeconds(paramOf(value.params, 'expires'));
+  const instance = instanceOf(paramOf(value.params, '+sip.instance'));
+  return {
+    uri: value.uri,
+    ...(instance !== undefined && { instance }),
+    ...(expires !== undefined && { expires }),
+    value,
+  };
+}
+
+/** Whether a text can be sent to, and stand in a header. */
+export function isSipUri(text: string): boolean {
+  if (NOT_IN_URI.test(text)) return false;
+  try {
+    parseSipOnly(text);
+    return true;
+  } catch {
+    return false; // the one question that was asked
   }
 }
 
@@ -134,14 +152,11 @@ export function deviceOf(contact: RegisterContact, expiresAt: number, granted?: 
 
 function gruuOf(contact: RegisterContact): string | undefined {
   const gruu = paramOf(contact.value.params, 'pub-gruu');
-  if (gruu === undefined) return undefined;
-  try {
-    parseSipOnly(gruu);
-    return gruu;
-  } catch {
-    return undefined; // what is no SIP URI cannot be sent to; the instance still can
-  }
+  // What is no SIP URI cannot be sent to; the instance still can.
+  return gruu !== undefined && isSipUri(gruu) ? gruu : undefined;
 }
+
+const CONTROL = /\p{Cc}/u;
 
 function featuresOf({ params }: NameAddr): Record<string, string> {
   const features: Record<string, string> = {};
@@ -150,7 +165,8 @@ function featuresOf({ params }: NameAddr): Record<string, string> {
     const lower = name.toLowerCase();
     const isFeature = lower.startsWith('+') || BASE_TAGS.has(lower);
     if (!isFeature || lower === '+sip.instance' || lower === PUSH_APPLICATION_TAG) continue;
-    if (value.length > MAX_FEATURE_VALUE || ++count > MAX_FEATURES) continue;
+    if (value.length > MAX_FEATURE_VALUE || CONTROL.test(name) || CONTROL.test(value) || ++count > MAX_FEATURES)
+      continue;
     features[lower] = unquote(value);
   }
   return features;

@@ -20,6 +20,10 @@ export interface RegistrationUpdate {
    * is known of them stays.
    */
   readonly withoutFeatures?: boolean;
+  /** True when the devices are all that the user has: whatever else was known is gone. */
+  readonly complete?: boolean;
+  /** The S-CSCF that told of the user, see Registration.servedBy. */
+  readonly servedBy?: string;
 }
 
 /** How long a de-registration is believed when nothing else is heard of the user: a REGISTER may have been missed. */
@@ -42,7 +46,8 @@ export function mergeRegistration(
   if (update.kind === 'deregistered') return offline(aor, now);
   const gone = new Set(update.removed);
   const replacing = new Set(update.devices.flatMap((device) => [device.id, device.contact]));
-  const kept = (known?.devices ?? []).filter(
+  const others = update.complete === true ? [] : (known?.devices ?? []);
+  const kept = others.filter(
     (device) =>
       device.expiresAt > now &&
       !gone.has(device.id) &&
@@ -54,15 +59,26 @@ export function mergeRegistration(
   const devices = [...told, ...kept].slice(0, MAX_DEVICES);
   if (devices.length === 0 && update.expiresAt <= now) return offline(aor, now);
   const expiresAt = devices.reduce((latest, device) => Math.max(latest, device.expiresAt), update.expiresAt);
-  return { aor, registered: true, devices, updatedAt: now, expiresAt };
+  const servedBy = update.servedBy ?? known?.servedBy;
+  return { aor, registered: true, devices, updatedAt: now, expiresAt, ...(servedBy !== undefined && { servedBy }) };
 }
 
-/** A device with the features it had before, where it tells none now. */
+/**
+ * A device with what was known of it before, where it does not tell otherwise now: feature tags, and the instance that a
+ * contact has lost on its way here.
+ */
 function withKnown(device: Device, known: Registration | undefined): Device {
-  const before = known?.devices.find(({ id }) => id === device.id);
-  if (before === undefined || device.applications !== undefined || Object.keys(device.features).length > 0)
-    return device;
-  return { ...before, ...device, features: before.features };
+  const before =
+    known?.devices.find(({ id }) => id === device.id) ??
+    known?.devices.find(({ contact }) => device.instance === undefined && contact === device.contact);
+  if (before === undefined) return device;
+  const { id, instance } = before;
+  return {
+    ...before,
+    ...device,
+    ...(device.instance === undefined && instance !== undefined && { id, instance }),
+    features: { ...before.features, ...device.features },
+  };
 }
 
 function offline(aor: string, now: number): Registration {

@@ -13,10 +13,15 @@ export type RegistrationEvents = {
   deregistered: { readonly aor: string };
 };
 
+/** Who tells of registrations: REGISTER requests, the reg event package (RFC 3680), the two together, or nobody. */
+export type RegistrationSource = 'register' | 'reg-event' | 'both' | 'none';
+
 /** What is known of who is registered with which devices. */
 export interface Registrations {
   /** True when a source tells of registrations; false means that nobody will ever wake a waiting push. */
   readonly covers: boolean;
+  /** As `covers`, of one user: a core may refuse to tell of him. Default: as `covers`. */
+  coversUser?(aor: string): boolean;
   /**
    * What is known of an address-of-record, without what has expired; undefined when nothing is. Answers at once
    * when the address is in the cache, which holds "nothing known" as well. Never rejects: a store that fails
@@ -49,8 +54,8 @@ export interface RegistrationsOptions {
    * share a store, since a REGISTER that another node took does not pass through this cache.
    */
   readonly cacheMs?: number;
-  /** Who tells of registrations: REGISTER requests, or nobody. */
-  readonly source: 'register' | 'none';
+  /** Who tells of registrations; `none`: nobody. */
+  readonly source: RegistrationSource;
 }
 
 /** Debug line for each registration that was learned, with `aor`, `registered` and the number of `devices`. */

@@ -38,7 +38,8 @@ interface Told {
 }
 
 /**
- * Reads a third-party REGISTER (3GPP TS 24.229 section 5.4.1.7): To is the user, Expires the lifetime (0: left). The
+ * Reads a third-party REGISTER (3GPP TS 24.229 section 5.4.1.7): To is the user, Contact the S-CSCF, Expires the lifetime
+ * (0: left). The
  * body is what the filter criteria asked for: the UE's REGISTER and its 200 as `message/sip`, service information,
  * several of them as multipart, or nothing; what cannot be read counts as nothing. Undefined when To names no user.
  */
@@ -65,9 +66,11 @@ export function readThirdPartyRegister(
     if (seconds === 0) removed.push(...namesOf(contact));
     else devices.push(deviceOf(contact, context.now + seconds * 1000, granted));
   }
+  const [scscf] = readContacts([request.get('Contact')]).contacts;
   return {
     aors,
     kind: 'registered',
+    ...(scscf !== undefined && { servedBy: scscf.uri }),
     devices: oneOfEach(devices),
     removed,
     expiresAt: expires === 0 ? 0 : context.now + expires * 1000,

@@ -131,9 +131,11 @@ class ContentEndpoint {
       this.#misses.charge(source);
       return this.#refuse(response, undefined, 404, NOT_FOUND);
     }
-    const worn = this.#tries.blockedFor(token);
+    // Not by the token, which may be spelt in several ways: the last of its characters holds bits that mean nothing.
+    const key = `${ref.push}/${ref.index}/${ref.device ?? ''}`;
+    const worn = this.#tries.blockedFor(key);
     if (worn > 0) return this.#refuse(response, ref, 429, 'Too many.\n', later(worn));
-    this.#tries.charge(token);
+    this.#tries.charge(key);
     if (this.#downloads >= this.#limits.downloads)
       return this.#refuse(response, ref, 503, 'Later, please.\n', { 'Retry-After': '5' });
     this.#downloads++;
@@ -141,14 +143,14 @@ class ContentEndpoint {
       const content = await this.#o.content({ push: ref.push, index: ref.index });
       // It was here: whoever knows the URL was meant to have it.
       if (content === undefined) return this.#refuse(response, ref, 410, NOT_FOUND);
-      await this.#answer(token, ref, content, request, response);
+      await this.#answer(key, ref, content, request, response);
     } finally {
       this.#downloads--;
     }
   }
 
   async #answer(
-    token: string,
+    key: string,
     ref: TokenRef,
     content: Content,
     request: IncomingMessage,
@@ -182,11 +184,11 @@ class ContentEndpoint {
     }
     const sent = await this.#send(response, body.subarray(start, end));
     if (sent < end - start) return this.#tell(ref, status, 'broken-off', sent);
-    await this.#sent(token, ref, { start, end }, body.length, status);
+    await this.#sent(key, ref, { start, end }, body.length, status);
   }
 
-  async #sent(token: string, ref: TokenRef, piece: OctetRange, size: number, status: number): Promise<void> {
-    const whole = this.#coverage.add(token, piece, size);
+  async #sent(key: string, ref: TokenRef, piece: OctetRange, size: number, status: number): Promise<void> {
+    const whole = this.#coverage.add(key, piece, size);
     this.#tell(ref, status, whole ? 'complete' : 'part', piece.end - piece.start);
     if (!whole) return;
     const cause = `the device fetched all ${size} octets`;

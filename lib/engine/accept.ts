@@ -95,17 +95,22 @@ export async function accept(submission: Submission, o: AcceptorOptions): Promis
   return { ...answer(PAP.ACCEPTED), key: push.key };
 }
 
-/** Whether the devices of any recipient are known not to be what the initiator takes them for. */
+/**
+ * Whether the devices of any address are known not to be what the initiator takes them for; of a group those of every
+ * member, since for the others it can still go on.
+ */
 async function contradicted(
   capabilities: ClientCapabilities,
   { recipients }: Submission,
   { subscribers }: AcceptorOptions,
 ): Promise<boolean> {
+  const fits = new Map<string, boolean>();
   for (const address of recipients) {
     const registration = await subscribers.find(address.aor);
-    if (contradiction(capabilities, registration, address) !== undefined) return true;
+    const wrong = contradiction(capabilities, registration, address) !== undefined;
+    fits.set(address.text, !wrong || fits.get(address.text) === true);
   }
-  return false;
+  return [...fits.values()].includes(false);
 }
 
 /** The old push's recipients are cancelled, and those of the new one that are left out have ended: both are told. */

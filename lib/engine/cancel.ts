@@ -1,5 +1,6 @@
 import type { Events } from '../base/events.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
+import { byAddress } from '../model/group.ts';
 import type { CancelAnswer, CancelResult } from '../model/pap-service.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import type { CancelledRecipient, CancelAnswer as StoreAnswer } from '../store/store.ts';
@@ -21,6 +22,15 @@ export function cancelCode({ cancelled, state }: Pick<CancelledRecipient, 'cance
   }
 }
 
+/**
+ * The code of an address, which may stand for several users: 2008 when one of them has or may have the push, else 1000
+ * when it was taken back from one, else it was over.
+ */
+function codeOf(members: readonly CancelledRecipient[]): number {
+  const codes = members.map(cancelCode);
+  return [PAP.CANCELLATION_NOT_POSSIBLE, PAP.OK].find((code) => codes.includes(code)) ?? PAP.NOT_POSSIBLE;
+}
+
 /** Answers a cancel-message: one result for each code, in the order of the recipients, strangers last. */
 export function cancelAnswer({ recipients, strangers }: StoreAnswer): CancelAnswer {
   const groups = new Map<number, string[]>();
@@ -29,7 +39,7 @@ export function cancelAnswer({ recipients, strangers }: StoreAnswer): CancelAnsw
     if (group === undefined) groups.set(code, [address]);
     else group.push(address);
   };
-  for (const recipient of recipients) add(cancelCode(recipient), recipient.address.text);
+  for (const members of byAddress(recipients)) add(codeOf(members), members[0].address.text);
   for (const { text } of strangers) add(PAP.ADDRESS_NOT_FOUND, text);
   const results = [...groups].map(([code, addresses]): CancelResult => ({ addresses, code, desc: describeCode(code) }));
   return { results };

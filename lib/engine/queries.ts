@@ -1,4 +1,5 @@
 import { namedRecipients, type RecipientAddress } from '../model/address.ts';
+import { byAddress, resultOfGroup } from '../model/group.ts';
 import type { StatusAnswer, StatusResult } from '../model/pap-service.ts';
 import type { Push, QualityOfService, Recipient } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
@@ -6,13 +7,13 @@ import { messageState } from '../model/states.ts';
 import type { PushStatus } from '../store/store.ts';
 
 /**
- * Answers a statusquery: recipients of equal outcome share one result (WAP-247); an address that the push does not
+ * Answers a statusquery: addresses of equal outcome share one result (WAP-247); an address that the push does not
  * have is a result of its own with 2003. Without addresses the answer is about every recipient.
  */
 export function statusAnswer({ push, recipients }: PushStatus, addresses: readonly RecipientAddress[]): StatusAnswer {
   const { found, strangers } = namedRecipients(recipients, addresses);
   const groups = new Map<string, Recipient[]>();
-  for (const recipient of found) {
+  for (const recipient of byAddress(found).map(resultOfGroup)) {
     const key = [recipient.state, recipient.code, recipient.eventTime, recipient.deliveredBy].join(' ');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [recipient]);

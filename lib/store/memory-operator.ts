@@ -1,6 +1,6 @@
 import type { FinalState } from '../model/states.ts';
 import { isTerminal } from '../model/states.ts';
-import { byKey, type MemoryData, notificationOf, type OwedRow, type Row } from './memory-rows.ts';
+import { byKey, inGroup, type MemoryData, notificationOf, type OwedRow, type Row } from './memory-rows.ts';
 import { ERASED, NOBODY, type NotificationFilter, type OperatorStore } from './operator.ts';
 import type { Settled } from './store.ts';
 
@@ -66,7 +66,8 @@ export function memoryOperator({ data, check, end, stand }: MemoryRoom): Operato
           remaining++;
           continue;
         }
-        row.address = NOBODY;
+        // The name of a group is nobody's, and the initiator's other answers hang on it.
+        row.address = inGroup(row) ? { ...NOBODY, text: row.address.text } : NOBODY;
         row.attempts = [];
         if (row.notification !== undefined) row.notification.state = 'done';
         erased++;

@@ -1,8 +1,9 @@
 import type { RecipientAddress } from '../model/address.ts';
 import type { Notification } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
+import { resultOfGroup } from '../model/group.ts';
 import type { AttemptRecord, Push, Recipient } from '../model/push.ts';
-import type { Attempted, FinalState, RecipientState } from '../model/states.ts';
+import { type Attempted, type FinalState, isTerminal, type RecipientState } from '../model/states.ts';
 import type { Lease, StoreCounts } from './store.ts';
 
 /** A push of the memory store. */
@@ -112,9 +113,42 @@ export function countsOf({ lines, pushes, flights, awaiting, owed }: MemoryData)
   };
 }
 
-/** What a recipient's end tells its PI. */
+/** What has an end that time sets. */
+export function* waiting({ lines, awaiting }: MemoryData): Iterable<Row> {
+  for (const line of lines.values()) yield* line;
+  yield* awaiting;
+}
+
+/** See Store.nextDue. */
+export function nextDueOf(data: MemoryData): { claims?: number; expiry?: number; notifications?: number } {
+  let claims = Number.POSITIVE_INFINITY;
+  for (const row of data.scheduled) claims = Math.min(claims, row.due);
+  for (const row of data.flights.values()) claims = Math.min(claims, row.lease?.leaseUntil ?? claims);
+  let expiry = Number.POSITIVE_INFINITY;
+  for (const row of waiting(data)) expiry = Math.min(expiry, row.ends);
+  let notifications = Number.POSITIVE_INFINITY;
+  for (const row of data.owed) notifications = Math.min(notifications, row.notification?.due ?? notifications);
+  return {
+    ...(Number.isFinite(claims) && { claims }),
+    ...(Number.isFinite(expiry) && { expiry }),
+    ...(Number.isFinite(notifications) && { notifications }),
+  };
+}
+
+/** The recipients of the push that stand for the same address, in order; without a group only itself. */
+const membersOf = (row: Row): Row[] => row.of.recipients.filter(({ address }) => address.text === row.address.text);
+
+export const inGroup = (row: Row): boolean => membersOf(row).length > 1;
+
+/** Whether the end of a recipient owes a notification: of a group that of the last one does. */
+export const owesNotification = (row: Row): boolean =>
+  row.of.push.notifyUrl !== undefined && membersOf(row).every(({ state }) => isTerminal(state));
+
+/** What a recipient's end, or that of a group whose last it was, tells its PI. */
 export function notificationOf(row: Row, owed: OwedRow): Notification {
   const { push } = row.of;
+  const [first = row, ...others] = membersOf(row);
+  const result = resultOfGroup([first, ...others]);
   return {
     push: push.key,
     index: row.index,
@@ -123,13 +157,13 @@ export function notificationOf(row: Row, owed: OwedRow): Notification {
     notifyUrl: push.notifyUrl ?? '',
     papVersion: push.papVersion,
     address: row.address,
-    state: row.state as FinalState,
-    code: row.code,
-    desc: row.desc,
+    state: result.state as FinalState,
+    code: result.code,
+    desc: result.desc,
     ...(push.qos !== undefined && { qos: push.qos }),
-    deliveredBy: row.deliveredBy,
+    deliveredBy: result.deliveredBy,
     receivedTime: push.acceptedAt,
-    eventTime: row.eventTime,
+    eventTime: result.eventTime,
     tries: owed.claims - 1,
   };
 }

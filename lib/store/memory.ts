@@ -13,12 +13,16 @@ import {
   bySchedule,
   countsOf,
   createMemoryData,
+  inGroup,
   kept,
   type MemoryData,
+  nextDueOf,
   notificationOf,
+  owesNotification,
   type PushRow,
   type Row,
   recipientOf,
+  waiting,
 } from './memory-rows.ts';
 import type { OperatorStore } from './operator.ts';
 import {
@@ -200,23 +204,7 @@ class MemoryStore implements Store {
 
   async nextDue(): Promise<{ claims?: number; expiry?: number; notifications?: number }> {
     this.#check();
-    let claims = Number.POSITIVE_INFINITY;
-    for (const row of this.#data.scheduled) claims = Math.min(claims, row.due);
-    for (const row of this.#data.flights.values()) claims = Math.min(claims, row.lease?.leaseUntil ?? claims);
-    let expiry = Number.POSITIVE_INFINITY;
-    for (const row of this.#waiting()) expiry = Math.min(expiry, row.ends);
-    let notifications = Number.POSITIVE_INFINITY;
-    for (const row of this.#data.owed) notifications = Math.min(notifications, row.notification?.due ?? notifications);
-    return {
-      ...(Number.isFinite(claims) && { claims }),
-      ...(Number.isFinite(expiry) && { expiry }),
-      ...(Number.isFinite(notifications) && { notifications }),
-    };
-  }
-
-  *#waiting(): Iterable<Row> {
-    for (const line of this.#data.lines.values()) yield* line;
-    yield* this.#data.awaiting;
+    return nextDueOf(this.#data);
   }
 
   async settle(settlement: Settlement): Promise<SettleResult> {
@@ -262,10 +250,11 @@ class MemoryStore implements Store {
   /** A final state was set: what is owed for it, and the end of the push when it was the last. */
   #finished(row: Row, notifyLease?: Lease): void {
     const { of } = row;
-    if (of.push.notifyUrl !== undefined) {
-      row.notification = notifyLease
-        ? { state: 'leased', due: notifyLease.leaseUntil, claims: 1 }
-        : { state: 'owed', due: row.eventTime, claims: 0 };
+    if (owesNotification(row)) {
+      row.notification =
+        notifyLease && !inGroup(row)
+          ? { state: 'leased', due: notifyLease.leaseUntil, claims: 1 }
+          : { state: 'owed', due: row.eventTime, claims: 0 };
       this.#data.owed.add(row);
     }
     if (!of.recipients.every((recipient) => isTerminal(recipient.state))) return;
@@ -310,12 +299,14 @@ class MemoryStore implements Store {
 
   async expire({ now, limit }: { now: number; limit: number }): Promise<Settled[]> {
     this.#check();
-    const over = [...this.#waiting()].filter((row) => row.ends <= now).sort((a, b) => a.ends - b.ends || byKey(a, b));
+    const over = [...waiting(this.#data)]
+      .filter((row) => row.ends <= now)
+      .sort((a, b) => a.ends - b.ends || byKey(a, b));
     const lines = new Set<string>();
     const settled = over.slice(0, limit).map((row) => {
       if (row.state === 'pending') lines.add(row.address.aor);
-      const waiting = row.state === 'pending' ? 'pending' : 'awaiting-confirmation';
-      return this.#end(row, endOfTime(waiting, row.attempted, wantsProof(row.of.push)), now);
+      const state = row.state === 'pending' ? 'pending' : 'awaiting-confirmation';
+      return this.#end(row, endOfTime(state, row.attempted, wantsProof(row.of.push)), now);
     });
     for (const aor of lines) this.#lines.stand(aor, now);
     return settled;

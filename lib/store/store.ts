@@ -88,8 +88,8 @@ export interface SettleResult {
   /** The next push for the same address-of-record, when one waits and `next` was given. */
   readonly next?: Claim;
   /**
-   * Set when the outcome is final, the push has a notify URL, and `notifyLease` was given. Without the lease the
-   * notification is due at once for claimNotifications.
+   * Set when the outcome is final, the push has a notify URL, `notifyLease` was given, and the recipient is of no group.
+   * Otherwise the notification is due at once for claimNotifications.
    */
   readonly notification?: Notification;
 }
@@ -156,6 +156,8 @@ export interface StoreCounts {
  *   is tried once on its own, as a probe;
  * - final states never change; the content of a push is gone when its last recipient is final;
  * - a final state and its notification are one transaction;
+ * - recipients of a push whose address has the same text are a group: one notification, owed by the end of the last of
+ *   them and told with the result of the group (resultOfGroup); it is always left for claimNotifications;
  * - `settle`, `confirm`, `expire` and `cancel` never make two final states of one recipient, whatever races;
  * - a replacement (`push.replaces`) cancels the old and accepts the new in one transaction: nobody ever sees both alive,
  *   and no crash loses both.

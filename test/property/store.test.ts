@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { RecipientAddress } from '../../lib/model/address.ts';
 import type { Claim, Notification, Outcome } from '../../lib/model/delivery.ts';
 import { createMemoryStore } from '../../lib/store/memory.ts';
 import { createMemoryData } from '../../lib/store/memory-rows.ts';
@@ -28,6 +29,8 @@ type Step =
       readonly lease: boolean;
       readonly notify: boolean;
       readonly oldId: boolean;
+      /** Whether the first two users are submitted as one address. */
+      readonly group: boolean;
       /** How many pushes before it the one lies that it replaces. */
       readonly replaces: number | undefined;
       readonly pendingOnly: boolean;
@@ -54,6 +57,7 @@ type Step =
       readonly delay: number;
     }
   | { readonly do: 'cancel'; readonly which: number; readonly users: readonly string[] }
+  | { readonly do: 'erase'; readonly user: string }
   | { readonly do: 'purge'; readonly limit: number }
   | { readonly do: 'pass'; readonly time: number }
   | { readonly do: 'reopen' };
@@ -77,6 +81,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       life: fc.oneof(fc.integer({ min: 0, max: 200 }), fc.constant(1_000_000)),
       lease: fc.boolean(),
       notify: fc.boolean(),
+      group: fc.nat({ max: 2 }).map((n) => n === 0),
       oldId: fc.nat({ max: 9 }).map((n) => n === 0),
       replaces: fc.option(fc.nat({ max: 4 }), { nil: undefined, freq: 1 }),
       pendingOnly: fc.boolean(),
@@ -114,9 +119,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('cancel' as const),
       which,
-      users: fc.array(fc.constantFrom(...USERS, 'nobody'), { maxLength: 2 }),
+      users: fc.array(fc.constantFrom(...USERS, 'nobody', 'staff'), { maxLength: 2 }),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('erase' as const), user: fc.constantFrom(...USERS) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('purge' as const), limit }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('pass' as const), time: fc.integer({ min: 1, max: 40 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen' as const) }) },
@@ -181,7 +187,7 @@ class History {
             },
           }),
         });
-        const recipients = step.users.map(address);
+        const recipients = step.users.map((user) => (step.group && user !== 'c' ? member(user) : address(user)));
         const due = now + step.delay;
         const result = await this.#both((store) =>
           store.accept({ push, recipients, due, ...(step.lease && { lease }) }),
@@ -238,6 +244,9 @@ class History {
         await this.#both((store) => store.cancel({ initiator: 'pi', pushId, addresses, at: now }));
         break;
       }
+      case 'erase':
+        await this.#both((store) => store.operator?.erase({ aor: address(step.user).aor, at: now }) ?? never());
+        break;
       case 'purge':
         await this.#both((store) => store.purge({ before: now - 20, limit: step.limit }));
         break;
@@ -293,6 +302,13 @@ class History {
     }
   }
 }
+
+/** A user whom the initiator knows by the name of a group only. */
+const member = (user: string): RecipientAddress => ({ ...address(user), text: address('staff').text });
+
+const never = (): never => {
+  throw new Error('the store has no operator');
+};
 
 function pick<T>(from: readonly T[], which: number): T | undefined {
   // The newest ones are the interesting ones.

@@ -30,7 +30,7 @@ interface Old {
   readonly key: string;
   readonly id: number;
   readonly recipients: number;
-  readonly notify: boolean;
+  readonly notify: number;
   readonly rows: readonly OldRecipient[];
 }
 
@@ -71,7 +71,7 @@ export function cancelling(
         cancellable: isCancellable(state, attempted),
       };
     });
-    return { key, id, recipients, notify: notify === 1, rows };
+    return { key, id, recipients, notify, rows };
   }
 
   function cancelAll(old: Old, named: readonly OldRecipient[], end: typeof CANCELLED, at: number): CancelledRow[] {
@@ -127,7 +127,7 @@ export function cancelling(
       const left = pendingOnly ? leftOut(recipients, ended) : [];
       const answer = take(acceptArgs, bodies, new Set(left));
       const id = live.nextPush - 1;
-      const of = { key, push: id, recipients: recipients.length, notify: acceptArgs[9] === 1 };
+      const of = { key, push: id, recipients: recipients.length, notify: acceptArgs[9] };
       const ending = { state: stateNumber(LEFT_OUT.state), code: LEFT_OUT.code, description: null, at: now };
       // Others of the push are open, or there would have been nothing to replace.
       for (const index of left) finish.ended({ ...of, index }, { ...ending, confirmed: acceptArgs[8] }, true);

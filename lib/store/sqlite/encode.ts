@@ -1,11 +1,12 @@
 import type { RecipientAddress } from '../../model/address.ts';
+import { groupTexts } from '../../model/group.ts';
 import { type Push, priorityRank } from '../../model/push.ts';
 import { describeCode } from '../../model/result-codes.ts';
 import { wantsProof } from '../rules.ts';
 import type { Acceptance, Cancellation, Settlement } from '../store.ts';
 import type { AcceptArgs, AddressArgs } from './accept.ts';
 import { OP, type Operation } from './messages.ts';
-import { attemptedNumber, stateNumber } from './schema.ts';
+import { attemptedNumber, NOTIFY_EACH, NOTIFY_GROUPS, NOTIFY_NONE, stateNumber } from './schema.ts';
 import type { SettleArgs } from './settle.ts';
 
 /** Columns of a push and the rest of it as JSON. */
@@ -21,7 +22,7 @@ export function encodeAcceptance({ push, recipients, due, lease }: Acceptance): 
     expiresAt,
     priorityRank(push),
     wantsProof(push) ? 1 : 0,
-    push.notifyUrl === undefined ? 0 : 1,
+    push.notifyUrl === undefined ? NOTIFY_NONE : grouped(recipients) ? NOTIFY_GROUPS : NOTIFY_EACH,
     due,
     lease?.leaseUntil ?? 0,
     JSON.stringify(rest),
@@ -32,6 +33,9 @@ export function encodeAcceptance({ push, recipients, due, lease }: Acceptance): 
   const [offset, length, ...more] = args;
   return [OP.replace, offset, length, push.replaces.pushId, push.replaces.method === 'all' ? 0 : 1, ...more];
 }
+
+const grouped = (recipients: readonly RecipientAddress[]): boolean =>
+  recipients.length > 1 && groupTexts(recipients.map((address) => ({ address }))).size > 0;
 
 const encodeAddress = ({ aor, text, instance, gruu }: RecipientAddress): AddressArgs => [
   aor,

@@ -37,10 +37,10 @@ function waitingOf(row: SqlRow): Waiting {
     row as readonly never[];
   const [attempt, attempts] = rest;
   return {
-    ...({ key, index, push, state, aor, attempted, confirmed, recipients, initiator, pushId } as unknown as Waiting),
+    ...({ key, index, push, state, aor, attempted, confirmed, recipients, notify } as unknown as Waiting),
+    ...({ initiator, pushId } as unknown as Pick<Waiting, 'initiator' | 'pushId'>),
     ...({ attempt, attempts } as unknown as Pick<Waiting, 'attempt' | 'attempts'>),
     proof: proof === 1,
-    notify: notify === 1,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Database } from './driver.ts';
 import type { Live } from './live.ts';
-import { FINAL_FROM, LEASED, OWED } from './schema.ts';
+import { FINAL_FROM, LEASED, NOTIFY_EACH, NOTIFY_GROUPS, OWED } from './schema.ts';
 
 const FINISH = `
   UPDATE recipient SET state = ?, code = ?, description = ?, event_time = ?, confirmed = ?,
@@ -14,6 +14,15 @@ const FINISH_ATTEMPT = `
   WHERE key = ? AND idx = ?`;
 
 const OTHERS_OPEN = `SELECT 1 FROM recipient WHERE key = ? AND state < ${FINAL_FROM} LIMIT 1`;
+
+/** Another of the same address that is not over: the group's result is not known yet. */
+const GROUP_OPEN = `
+  SELECT 1 FROM recipient WHERE key = ?1 AND idx <> ?2 AND state < ${FINAL_FROM}
+    AND text = (SELECT text FROM recipient WHERE key = ?1 AND idx = ?2) LIMIT 1`;
+
+const IN_GROUP = `
+  SELECT 1 FROM recipient WHERE key = ?1 AND idx <> ?2
+    AND text = (SELECT text FROM recipient WHERE key = ?1 AND idx = ?2) LIMIT 1`;
 
 /** The end of a push: its content goes, its time of retention begins. */
 const END_PUSH = 'UPDATE push SET done = ?, head = NULL, body = NULL WHERE id = ?';
@@ -31,7 +40,7 @@ export interface Ended {
   readonly index: number;
   readonly push: number;
   readonly recipients: number;
-  readonly notify: boolean;
+  readonly notify: number;
 }
 
 /** Final states: the state, the notification that is owed for it, and the end of the push are one. */
@@ -40,6 +49,8 @@ export class Finish {
   readonly #finish;
   readonly #finishAttempt;
   readonly #othersOpen;
+  readonly #groupOpen;
+  readonly #inGroupOf;
   readonly #endPush;
 
   constructor(db: Database, live: Live) {
@@ -47,27 +58,48 @@ export class Finish {
     this.#finish = db.prepare(FINISH);
     this.#finishAttempt = db.prepare(FINISH_ATTEMPT);
     this.#othersOpen = db.prepare(OTHERS_OPEN);
+    this.#groupOpen = db.prepare(GROUP_OPEN);
+    this.#inGroupOf = db.prepare(IN_GROUP);
     this.#endPush = db.prepare(END_PUSH);
   }
 
-  /** The end of an attempt; `notifyLeaseUntil` 0 leaves the notification for claimNotifications. */
-  settled(of: Ended, ending: Ending, attempts: string | null, notifyLeaseUntil: number): void {
+  /**
+   * The end of an attempt; `notifyLeaseUntil` 0 leaves the notification for claimNotifications, and so does a group, whose
+   * result is made there. True: the notification is leased.
+   */
+  settled(of: Ended, ending: Ending, attempts: string | null, notifyLeaseUntil: number): boolean {
     const { state, code, description, at, confirmed } = ending;
-    const leased = notifyLeaseUntil > 0;
-    const notify = of.notify ? [leased ? LEASED : OWED, leased ? notifyLeaseUntil : at, leased ? 1 : 0] : NO_NOTIFY;
+    const owes = this.#owes(of);
+    const leased = owes && notifyLeaseUntil > 0 && !this.#inGroup(of);
+    const notify = owes ? [leased ? LEASED : OWED, leased ? notifyLeaseUntil : at, leased ? 1 : 0] : NO_NOTIFY;
     this.#finishAttempt.run([state, code, description, at, confirmed, ...notify, attempts, of.key, of.index]);
-    this.#finished(of, at);
+    this.#finished(of, at, owes);
+    return leased;
   }
 
-  /** The end of waiting. `more`: another of the same push ends after it, so that this is not the last. */
-  ended(of: Ended, { state, code, description, at, confirmed }: Ending, more = false): void {
-    const notify = of.notify ? [OWED, at, 0] : NO_NOTIFY;
+  /**
+   * The end of waiting. `more`: another of the same push ends after it, so that this is not the last. True: a notification
+   * is owed.
+   */
+  ended(of: Ended, { state, code, description, at, confirmed }: Ending, more = false): boolean {
+    const owes = this.#owes(of);
+    const notify = owes ? [OWED, at, 0] : NO_NOTIFY;
     this.#finish.run([state, code, description, at, confirmed, ...notify, of.key, of.index]);
-    this.#finished(of, at, more);
+    this.#finished(of, at, owes, more);
+    return owes;
   }
 
-  #finished(of: Ended, at: number, more = false): void {
-    if (of.notify) this.#live.tally.owed++;
+  /** The last of a group to end owes the one notification of all. */
+  #owes({ notify, key, index }: Ended): boolean {
+    return notify === NOTIFY_EACH || (notify === NOTIFY_GROUPS && this.#groupOpen.get([key, index]) === undefined);
+  }
+
+  #inGroup({ notify, key, index }: Ended): boolean {
+    return notify === NOTIFY_GROUPS && this.#inGroupOf.get([key, index]) !== undefined;
+  }
+
+  #finished(of: Ended, at: number, owes: boolean, more = false): void {
+    if (owes) this.#live.tally.owed++;
     if (more) return;
     if (of.recipients > 1 && this.#othersOpen.get([of.key]) !== undefined) return;
     this.#endPush.run([at, of.push]);

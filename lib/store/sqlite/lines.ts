@@ -141,7 +141,7 @@ function flightOf(row: SqlRow, leaseUntil: number): Flight {
     expiresAt: row[13] as number,
     push: row[17] as number,
     recipients: row[18] as number,
-    notify: row[19] === 1,
+    notify: row[19] as number,
     leaseUntil,
   };
 }

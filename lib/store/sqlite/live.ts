@@ -10,7 +10,8 @@ export interface Flight {
   readonly offlineTries: number;
   readonly expiresAt: number;
   readonly recipients: number;
-  readonly notify: boolean;
+  /** One of NOTIFY_NONE and its like. */
+  readonly notify: number;
   /** JSON array of the earlier attempts, null when there are none. */
   readonly attempts: string | null;
   readonly leaseUntil: number;

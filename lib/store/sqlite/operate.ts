@@ -5,7 +5,7 @@ import type { Finish } from './finish.ts';
 import type { Lines } from './lines.ts';
 import type { Live } from './live.ts';
 import type { Handler } from './messages.ts';
-import { NOTIFICATION_COLUMNS } from './notifications.ts';
+import { groupResults, NOTIFICATION_COLUMNS } from './notifications.ts';
 import { AWAITING, DEAD, DONE, FINAL_FROM, OWED, PENDING, SENDING, stateNumber } from './schema.ts';
 
 const OPEN = `
@@ -25,8 +25,11 @@ const SELECT_SUBSCRIBER = `
   SELECT r.key, r.idx, r.push, r.state, r.confirmed, r.notify_state, p.recipients, p.notify, p.initiator, p.push_id
   FROM recipient r JOIN push p ON p.id = r.push WHERE r.aor = ?`;
 
+/** The name of a group is nobody's, and the initiator's other answers hang on it. */
 const ANONYMIZE = `
-  UPDATE recipient SET aor = '${NOBODY.aor}', text = '${NOBODY.text}', instance = NULL, gruu = NULL, attempts = NULL,
+  UPDATE recipient SET aor = '${NOBODY.aor}', instance = NULL, gruu = NULL, attempts = NULL,
+    text = CASE WHEN EXISTS (SELECT 1 FROM recipient o WHERE o.key = recipient.key AND o.idx <> recipient.idx
+      AND o.text = recipient.text) THEN text ELSE '${NOBODY.text}' END,
     notify_state = CASE notify_state WHEN ${DEAD} THEN ${DONE} ELSE notify_state END
   WHERE key = ? AND idx = ?`;
 
@@ -44,6 +47,7 @@ export interface OperatorHandlers {
 
 export function operating(db: Database, live: Live, lines: Lines, finish: Finish): OperatorHandlers {
   const open = db.prepare(OPEN);
+  const withGroup = groupResults(db);
   const selectDead = db.prepare(SELECT_DEAD);
   const selectDeadRefs = db.prepare(SELECT_DEAD_REFS);
   const revive = db.prepare(REVIVE);
@@ -61,14 +65,17 @@ export function operating(db: Database, live: Live, lines: Lines, finish: Finish
         remaining++;
         continue;
       }
+      let owes = notifyState !== 0 && notifyState !== DEAD && notifyState !== DONE;
       if (state < FINAL_FROM) {
         if (state === PENDING) live.tally.pending--;
         if (state === AWAITING) live.tally.awaiting--;
         const { code, desc } = ERASED;
-        finish.ended({ key, index, ...of }, { state: number, code, description: desc, at, confirmed: of.confirmed });
+        owes = finish.ended(
+          { key, index, ...of },
+          { state: number, code, description: desc, at, confirmed: of.confirmed },
+        );
         ended.push([key, index, of.initiator, of.pushId, number, code]);
       }
-      const owes = state < FINAL_FROM ? of.notify : notifyState !== 0 && notifyState !== DEAD && notifyState !== DONE;
       if (owes) {
         remaining++;
         continue;
@@ -84,7 +91,8 @@ export function operating(db: Database, live: Live, lines: Lines, finish: Finish
 
   return {
     openByInitiator: (): SqlRow[] => open.all([]),
-    deadNotifications: (args): SqlRow[] => selectDead.all([...(args as readonly (string | number | null)[])]),
+    deadNotifications: (args): SqlRow[] =>
+      selectDead.all([...(args as readonly (string | number | null)[])]).map(withGroup),
     replayNotifications: (args): number => {
       const [now, ...filter] = args as unknown as [number, string | null, string | null, number];
       const refs = selectDeadRefs.all(filter);
@@ -108,7 +116,7 @@ interface SubscriberRow {
   readonly confirmed: number;
   readonly notifyState: number;
   readonly recipients: number;
-  readonly notify: boolean;
+  readonly notify: number;
   readonly initiator: string;
   readonly pushId: string;
 }
@@ -116,6 +124,6 @@ interface SubscriberRow {
 function subscriberOf(row: SqlRow): SubscriberRow {
   const [key, index, push, state, confirmed, notifyState, recipients, notify, initiator, pushId] =
     row as readonly never[];
-  const rest = { key, index, push, state, confirmed, notifyState, recipients, initiator, pushId };
-  return { ...(rest as unknown as SubscriberRow), notify: notify === 1 };
+  const rest = { key, index, push, state, confirmed, notifyState, recipients, notify, initiator, pushId };
+  return rest as unknown as SubscriberRow;
 }

@@ -26,6 +26,11 @@ export const ATTEMPTED: readonly Attempted[] = ['no', 'refused', 'unknown'];
 export const ATTEMPTED_UNKNOWN = 2;
 export const attemptedNumber = (attempted: Attempted): number => ATTEMPTED.indexOf(attempted);
 
+/** notify of a push: no result is told; each recipient's; or one for each address text, some having several recipients. */
+export const NOTIFY_NONE = 0;
+export const NOTIFY_EACH = 1;
+export const NOTIFY_GROUPS = 2;
+
 /** notify_state of a recipient; notify_due is set for the two that still have something to do. */
 export const OWED = 1;
 export const LEASED = 2;
@@ -50,7 +55,7 @@ export const SCHEMA_1: string = `
     accepted_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     recipients INTEGER NOT NULL,
-    notify INTEGER NOT NULL,   -- 1: has a notify URL
+    notify INTEGER NOT NULL,   -- 1: has a notify URL; 2: and recipients that share an address
     done INTEGER,              -- when the last recipient became final
     data TEXT NOT NULL,        -- JSON: the rest of Push
     head TEXT,                 -- JSON: type and headers of the content; NULL once it is gone

@@ -66,8 +66,8 @@ export function settlement(db: Database, live: Live, lines: Lines, finish: Finis
       awaitConfirmation.run([due, code, description, at, attempts, key, index]);
       live.tally.awaiting++;
     } else {
-      finish.settled(flight, { state, code, description, at, confirmed }, attempts, notifyLeaseUntil);
-      if (flight.notify && notifyLeaseUntil > 0) applied = 2;
+      const ending = { state, code, description, at, confirmed };
+      if (finish.settled(flight, ending, attempts, notifyLeaseUntil)) applied = 2;
     }
     if (nextLeaseUntil > 0) {
       const next = lines.next(flight.aor, nextLeaseUntil, at);

@@ -1,6 +1,7 @@
 import { acceptanceRules } from './acceptance.ts';
 import { cancellationRules } from './cancellation.ts';
 import { claimRules } from './claims.ts';
+import { groupRules } from './groups.ts';
 import type { MakeStore, StoreHarness } from './harness.ts';
 import { lifeRules } from './life.ts';
 import { notificationRules } from './notifications.ts';
@@ -34,6 +35,7 @@ export function storeContract(name: string, make: MakeStore): void {
     offlineRules(use);
     cancellationRules(use);
     replacementRules(use);
+    groupRules(use);
     timeRules(use);
     notificationRules(use);
     retentionRules(use);

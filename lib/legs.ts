@@ -3,7 +3,7 @@ import type { Logger } from './base/log.ts';
 import type { DirectLegOptions, SipOptions } from './options.ts';
 import { createDirectLeg } from './sip/direct-leg.ts';
 import { createDrachtioLeg } from './sip/drachtio-leg.ts';
-import type { SipHandler, SipLeg } from './sip/leg.ts';
+import type { SipHandler, SipLeg, SubscriptionHandler } from './sip/leg.ts';
 import type { SrfLike } from './sip/srf-like.ts';
 import { sipDebug } from './sip-debug.ts';
 import type { StackControls } from './stack/controls.ts';
@@ -56,6 +56,15 @@ export function createLegs(options: LegsOptions): Legs {
 /** What comes in by the gateway's own legs meets the same handlers as what the app's chain hands over. */
 export function receiveOn(legs: readonly SipLeg[], middleware: SipHandler): void {
   for (const leg of legs) if (leg.name === 'direct') leg.onRequest(middleware);
+}
+
+/**
+ * SUBSCRIBEs outside dialogs meet the handler, by whichever leg they come. Answers what the app chains for SUBSCRIBE;
+ * undefined without a drachtio leg.
+ */
+export function subscribeOn(legs: readonly SipLeg[], handler: SubscriptionHandler): SipHandler | undefined {
+  for (const leg of legs) leg.onSubscribe?.(handler);
+  return legs.find((leg) => leg.subscribeMiddleware !== undefined)?.subscribeMiddleware;
 }
 
 /**

@@ -13,7 +13,7 @@ import { guardedHandler } from './safe-handler.ts';
 /** A handler that has not answered by then never will; later the peer would not listen (timer F, 32 s). Milliseconds. */
 const ANSWER_WITHIN = 25_000;
 
-/** Methods that handlers may take on this leg; the direct leg has no dialogs of its own. */
+/** Methods that handlers may take outside dialogs. Calls are only made, never taken. */
 const ALLOW = ['MESSAGE', 'OPTIONS', 'REGISTER', 'SUBSCRIBE', 'NOTIFY'];
 const ALLOW_HEADER: HeaderField = { name: 'Allow', value: ALLOW.join(', ') };
 
@@ -47,8 +47,9 @@ export function receive(
   };
   const refusal = refusalOf(transaction.request);
   if (refusal !== undefined) response.send(refusal.status, { headers: refusal.headers });
-  else if (handler === undefined) response.send(500);
-  else guardedHandler(handler, log)(new DirectRequest(transaction), response, next);
+  else if (handler !== undefined) guardedHandler(handler, log)(new DirectRequest(transaction), response, next);
+  else if (tagOf(transaction.request.headers.get('To') ?? '') === undefined) response.send(500);
+  else response.refuse();
 }
 
 interface Refusal {
@@ -68,7 +69,7 @@ function refusalOf({ method, uri, headers }: SipRequest): Refusal | undefined {
   return required.length === 0 ? undefined : { status: 420, headers: { Unsupported: required.join(', ') } };
 }
 
-class DirectRequest implements RequestLike {
+export class DirectRequest implements RequestLike {
   readonly method: string;
   readonly uri: string;
   readonly source_address: string;
@@ -101,7 +102,8 @@ class DirectRequest implements RequestLike {
   }
 }
 
-class DirectResponse implements ResponseLike {
+/** Its answer; the gateway makes dialogs of SUBSCRIBEs by the user agent below. */
+export class DirectResponse implements ResponseLike {
   finalResponseSent = false;
   readonly #transaction: ServerTransaction;
   readonly #toTag: string;
@@ -121,7 +123,11 @@ class DirectResponse implements ResponseLike {
     const headers = fieldsOf(options.headers);
     const body = options.body === undefined ? {} : { body: Buffer.from(options.body, 'utf8') };
     this.#transaction.respond(respondTo(this.#transaction.request, status, { toTag: this.#toTag, headers, ...body }));
-    if (status < 200) return;
+    if (status >= 200) this.answeredElsewhere(status);
+  }
+
+  /** The final response has left by the transaction itself. */
+  answeredElsewhere(status: number): void {
     this.finalResponseSent = true;
     this.#clock.clearTimeout(this.#timer);
     for (const listener of this.#listeners) listener({ status });

@@ -8,20 +8,23 @@ import type { DnsLike } from '../stack/dns.ts';
 import { Locator, type Target } from '../stack/locator.ts';
 import { reachableHost } from '../stack/sent-by.ts';
 import { tokenMaker } from '../stack/tokens.ts';
-import type { Hop, ListenPoint, Protocol, SipStack } from '../stack/types.ts';
+import type { Hop, ListenPoint, Protocol, ServerTransaction, SipStack } from '../stack/types.ts';
 import { UserAgent } from '../stack/user-agent.ts';
 import { answerOf, failureOf, notSent, permanent } from './direct-answer.ts';
 import { DirectDialogs } from './direct-dialogs.ts';
 import { hopsFor, requestUri, targetOf } from './direct-hop.ts';
-import { receive } from './direct-inbound.ts';
+import { DirectResponse, receive } from './direct-inbound.ts';
+import { beginsSubscription, directSubscription } from './direct-notifier.ts';
 import type {
   DialogAnswer,
   DialogOptions,
   LegAbilities,
+  Next,
   OutboundRequest,
   SipAnswer,
   SipHandler,
   SipLeg,
+  SubscriptionHandler,
 } from './leg.ts';
 
 export interface DirectLegOptions {
@@ -68,6 +71,7 @@ class DirectLeg implements SipLeg {
   readonly #agent: UserAgent;
   readonly #dialogs: DirectDialogs;
   #handler: SipHandler | undefined;
+  #subscribed: SubscriptionHandler | undefined;
   /** Transports to send by, best first. TCP and TLS need no port of their own. */
   #protocols: readonly Protocol[] = ['tcp', 'tls'];
   #family: 0 | 4 | 6 = 0;
@@ -85,7 +89,10 @@ class DirectLeg implements SipLeg {
       contact: () => this.#contact,
       findHop: (uri, bytes) => this.#hopOf(uri, bytes),
     });
-    this.#agent.onRequest((transaction) => receive(transaction, this.#handler, toTag(), clock, log));
+    this.#agent.onRequest((transaction) => {
+      const handler = beginsSubscription(transaction) ? this.#subscriptionHandler(transaction) : this.#handler;
+      receive(transaction, handler, toTag(), clock, log);
+    });
     this.#dialogs = new DirectDialogs(this.#agent, clock, log);
   }
 
@@ -122,6 +129,24 @@ class DirectLeg implements SipLeg {
 
   onRequest(handler: SipHandler): void {
     this.#handler = handler;
+  }
+
+  onSubscribe(handler: SubscriptionHandler): void {
+    this.#subscribed = handler;
+  }
+
+  /** What the handler of subscriptions passes on meets the one of requests. */
+  #subscriptionHandler(transaction: ServerTransaction): SipHandler | undefined {
+    const subscribed = this.#subscribed;
+    if (subscribed === undefined) return this.#handler;
+    return (req, res, next) => {
+      const other: Next = (error) => {
+        if (error === undefined && this.#handler !== undefined) this.#handler(req, res, next);
+        else next(error);
+      };
+      if (!(res instanceof DirectResponse)) other();
+      else return subscribed(directSubscription(transaction, req, res, this.#agent, this.#log), other);
+    };
   }
 
   async request(request: OutboundRequest): Promise<SipAnswer> {

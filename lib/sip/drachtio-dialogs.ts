@@ -3,6 +3,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { answerOfSrf, notSent, refusal, unknown } from './drachtio-answer.ts';
 import { toSrfCall } from './drachtio-frame.ts';
+import { sendWithin } from './drachtio-within.ts';
 import type {
   Authorize,
   DialogAnswer,
@@ -186,50 +187,10 @@ class DrachtioDialog implements SipDialog {
   }
 
   async #exchange(method: string, options: DialogRequest): Promise<SipAnswer> {
-    if (this.#authorize === undefined) return this.#send(method, options);
-    const { headers = [], body } = options;
-    const uri = this.#dialog.remote.uri ?? 'sip:invalid';
-    const { answer } = await this.#authorize({ method, uri, body }, async (credentials) => ({
-      answer: await this.#send(method, { ...options, headers: [...headers, ...credentials] }),
-    }));
-    return answer;
-  }
-
-  /** In the callback form, with a guard: a lost link would keep silent for ever. */
-  #send(method: string, { headers = [], body }: DialogRequest): Promise<SipAnswer> {
-    const { clock, guard, domain } = this.#options;
-    const checked = toSrfCall(
-      { method, uri: 'sip:placeholder@invalid', headers, ...(body !== undefined && { body }) },
-      domain,
-    );
-    if (checked.kind === 'cannot') return refuse(checked.code, checked.reason);
-    return new Promise((resolve) => {
-      const timer = clock.setTimeout(() => settle(unknown(`no answer within ${guard} ms`)), guard);
-      const settle = (answer: SipAnswer): void => {
-        clock.clearTimeout(timer);
-        resolve(answer);
-      };
-      try {
-        const { body: text, headers: fields } = checked.options;
-        this.#dialog.request(
-          { method, headers: fields, ...(text !== undefined && { body: text }) },
-          (error, response) => {
-            // A provisional response comes the same way; the final one follows.
-            if (error) settle(refusal(error));
-            else if (response === undefined) settle(unknown('drachtio-srf named no response'));
-            else if (response.status >= 200) this.#settle(answerOfSrf(response), settle);
-          },
-        );
-      } catch (error) {
-        settle(notSent('PPG_E_LEG_DOWN', messageOf(error)));
-      }
-    });
-  }
-
-  /** RFC 3261 section 12.2.1.2: the peer knows the dialog no more. */
-  #settle(answer: SipAnswer, settle: (answer: SipAnswer) => void): void {
+    const answer = await sendWithin(this.#dialog, method, options, this.#options, this.#authorize);
+    // RFC 3261 section 12.2.1.2: the peer knows the dialog no more.
     if (answer.kind === 'response' && answer.status === 481) this.onEnd('gone');
-    settle(answer);
+    return answer;
   }
 
   /** drachtio-srf ends a subscription by itself only when subscriber and notifier have the same URI. */

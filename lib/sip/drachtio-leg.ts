@@ -5,6 +5,7 @@ import { silentLogger } from '../base/log.ts';
 import { answerOfSrf, notSent, refusal, unknown } from './drachtio-answer.ts';
 import { DrachtioDialogs } from './drachtio-dialogs.ts';
 import { toSrfCall } from './drachtio-frame.ts';
+import { DrachtioNotifiers } from './drachtio-notifier.ts';
 import type {
   DialogAnswer,
   DialogOptions,
@@ -13,6 +14,7 @@ import type {
   SipAnswer,
   SipHandler,
   SipLeg,
+  SubscriptionHandler,
 } from './leg.ts';
 import { guardedHandler } from './safe-handler.ts';
 import { type SrfConnectOptions, type SrfLike, type SrfResponse, srfPort } from './srf-like.ts';
@@ -66,6 +68,7 @@ class DrachtioLeg implements SipLeg {
   readonly #inboundLink: SrfLink;
   readonly #inFlight = new Set<Flight>();
   readonly #dialogs: DrachtioDialogs;
+  readonly #notifiers: DrachtioNotifiers;
   #handler: SipHandler | undefined;
   #routed = false;
   #stopped = false;
@@ -81,9 +84,11 @@ class DrachtioLeg implements SipLeg {
       );
     const { clock, domain } = options;
     this.#dialogs = new DrachtioDialogs({ srf: this.#sender, clock, log: this.#log, guard: this.#guard, domain });
+    this.#notifiers = new DrachtioNotifiers({ srf: options.srf, clock, log: this.#log, guard: this.#guard, domain });
     this.#link = watchSrf(this.#sender, this.#log);
     this.#inboundLink = this.#sender === options.srf ? this.#link : watchSrf(options.srf, this.#log);
     this.#link.onDown((cause) => this.#settleAll(cause));
+    this.#inboundLink.onDown(() => this.#notifiers.lost('link lost'));
   }
 
   get ready(): boolean {
@@ -110,6 +115,7 @@ class DrachtioLeg implements SipLeg {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#settleAll('the gateway is stopping');
+    this.#notifiers.lost('stopped');
     this.#link.close();
     this.#inboundLink.close();
     if (this.#options.connect === undefined) return;
@@ -127,6 +133,18 @@ class DrachtioLeg implements SipLeg {
     this.#routed = true;
     const guarded = guardedHandler((req, res, next) => this.#handler?.(req, res, next), this.#log);
     for (const method of this.#options.methods ?? []) srfPort(this.#options.srf).use(method.toLowerCase(), guarded);
+  }
+
+  onSubscribe(handler: SubscriptionHandler): void {
+    const first = this.#notifiers.handler === undefined;
+    this.#notifiers.handler = handler;
+    // Before the handler of requests, which is to have what this one passes on.
+    const routed = this.#options.methods?.some((method) => method.toLowerCase() === 'subscribe') === true;
+    if (first && routed) srfPort(this.#options.srf).use('subscribe', this.subscribeMiddleware);
+  }
+
+  get subscribeMiddleware(): SipHandler {
+    return this.#notifiers.middleware;
   }
 
   request(request: OutboundRequest): Promise<SipAnswer> {

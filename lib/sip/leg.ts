@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../base/errors.ts';
 import type { HeaderField } from '../model/push.ts';
+import type { Termination } from '../stack/notifier.ts';
 
 /** A request that a leg is to send outside any dialog. */
 export interface OutboundRequest {
@@ -124,6 +125,63 @@ export interface DialogOptions {
 /** The end of a request that was to make a dialog: the dialog, or what became of the request. A 2xx is never an answer. */
 export type DialogAnswer = { readonly kind: 'dialog'; readonly dialog: SipDialog; readonly status: number } | SipAnswer;
 
+/** How a SUBSCRIBE is accepted. */
+export interface AcceptOptions {
+  /** Seconds that the 2xx grants, and the most that a refresh is granted; 0 answers a fetch: one NOTIFY, and the end. */
+  readonly expires: number;
+  /** Seconds; a refresh that asks for less is answered 423. Default 1. */
+  readonly minExpires?: number;
+  /** Of the 2xx; Expires and Contact are added. */
+  readonly headers?: readonly HeaderField[];
+  /**
+   * The state of what is subscribed to. It goes out when the subscription begins, with each refresh and when it is ended
+   * by the subscriber (RFC 6665 section 4.2.1.2). Default: a NOTIFY without a body.
+   */
+  readonly current?: () => DialogRequest;
+  /** Answers challenges to the NOTIFYs; of SipSender.authorizeFor. */
+  readonly authorize?: Authorize | undefined;
+}
+
+/** A subscription of a peer's that was accepted (RFC 6665 section 4.2). */
+export interface SipNotifier {
+  readonly callId: string;
+  /** The Event header, as the subscriber wrote it. */
+  readonly event: string;
+  readonly ended: boolean;
+  /** Seconds that it has left. */
+  readonly expires: number;
+  /**
+   * Sends a NOTIFY, behind those that have no answer yet; Event and Subscription-State are added. A refusal without
+   * Retry-After, or silence, ends the subscription. Never rejects.
+   */
+  notify(body?: Buffer, headers?: readonly HeaderField[]): Promise<SipAnswer>;
+  /** Each SUBSCRIBE within the dialog, with the seconds it was granted; 0: it unsubscribed. It is answered already. */
+  on(event: 'refresh', listener: (refresh: { readonly request: RequestLike; readonly expires: number }) => void): this;
+  /** Called once, at once when it has ended already; the reason is for the log. */
+  on(event: 'end', listener: (reason: string) => void): this;
+  /** Ends it by a last NOTIFY, with `reason` in its Subscription-State; default noresource. Never rejects. */
+  end(reason?: Termination, parts?: DialogRequest & { readonly retryAfter?: number }): Promise<void>;
+}
+
+/** A SUBSCRIBE outside any dialog. It is to be accepted or rejected within 25 s. */
+export interface IncomingSubscription {
+  readonly request: RequestLike;
+  /** The package, lower case and without parameters; empty without Event. */
+  readonly event: string;
+  /** Seconds asked for; undefined when the package's default is meant. */
+  readonly expires: number | undefined;
+  /**
+   * Answers with a 2xx (200; drachtio-srf sends 202); the first NOTIFY follows by itself. Undefined when there is no
+   * dialog after all: the peer has its refusal, the link was lost, or it was answered before. Never rejects.
+   */
+  accept(options: AcceptOptions): Promise<SipNotifier | undefined>;
+  /** Answers with 300 to 699: 489 for a package that is not known, 423, 403. */
+  reject(status: number, options?: { headers?: Record<string, string> }): void;
+}
+
+/** Takes or passes on a SUBSCRIBE. */
+export type SubscriptionHandler = (subscription: IncomingSubscription, next: Next) => void;
+
 /** One way for SIP requests to leave and come in. */
 export interface SipLeg {
   readonly name: 'drachtio' | 'direct';
@@ -148,6 +206,13 @@ export interface SipLeg {
   subscribe(request: OutboundRequest, options?: DialogOptions): Promise<DialogAnswer>;
   /** The handler of requests that come in by this leg; the drachtio leg of a mounted gateway has none of its own. */
   onRequest(handler: SipHandler): void;
+  /** The handler of SUBSCRIBEs outside dialogs; those that it passes on meet the handler of requests. */
+  onSubscribe?(handler: SubscriptionHandler): void;
+  /**
+   * drachtio leg: what the host chains for SUBSCRIBE, so that `onSubscribe`'s handler meets what comes by the host's
+   * Srf. Passes on what came by another leg, and everything without a handler.
+   */
+  readonly subscribeMiddleware?: SipHandler;
   /** Called when `ready` becomes true. */
   onReady(listener: () => void): void;
 }

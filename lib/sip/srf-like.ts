@@ -13,6 +13,7 @@ export interface SrfLike {
   connect?(...args: never[]): unknown;
   disconnect?(...args: never[]): unknown;
   createUAC?(...args: never[]): unknown;
+  createUAS?(...args: never[]): unknown;
 }
 
 /** What `srf.request` is given. drachtio-srf writes into it. */
@@ -89,6 +90,13 @@ export interface SrfPort {
       cbRequest(error: unknown, request?: SrfInvite): void;
       cbProvisional(response: SrfResponse): void;
     },
+    callback: (error: unknown, dialog?: SrfDialog) => void,
+  ): unknown;
+  /** Answers a SUBSCRIBE by 202, an INVITE by 200, and makes the dialog. */
+  createUAS?(
+    req: RequestLike,
+    res: ResponseLike,
+    options: { headers: Record<string, string> },
     callback: (error: unknown, dialog?: SrfDialog) => void,
   ): unknown;
   /** Takes a dialog out of drachtio-srf's table. */

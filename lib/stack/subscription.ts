@@ -9,6 +9,7 @@ import type { HeaderField } from '../model/push.ts';
 import { Dialog, type DialogEnd } from './dialog.ts';
 import type { DialogAuthorizer, DialogHost, Outcome } from './dialog-host.ts';
 import { DialogState, type MessageParts } from './dialog-state.ts';
+import { eventKey } from './notifier.ts';
 import type { Hop, ServerTransaction, TransactionFailure } from './types.ts';
 
 /** What a NOTIFY says of its subscription (RFC 6665 section 4.1.3). */
@@ -229,13 +230,3 @@ const expiresOf = ({ headers }: SipResponse): number | undefined => {
   const value = headers.get('Expires')?.trim();
   return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
 };
-
-/** Package and `id` (RFC 6665 section 4.4.1), comparable. */
-function eventKey(value: string | undefined): string {
-  if (value === undefined) return '';
-  const semicolon = value.indexOf(';');
-  const name = (semicolon < 0 ? value : value.slice(0, semicolon)).trim().toLowerCase();
-  const id = semicolon < 0 ? undefined : paramOf(parseParams(value, semicolon), 'id');
-  // The NOTIFYs of the first REFER may have an id that its subscriber never heard of (RFC 3515 section 2.4.6).
-  return name === 'refer' ? name : `${name};${id ?? ''}`;
-}

@@ -6,8 +6,9 @@ import { tagOf } from '../codec/sip/name-addr.ts';
 import { respondTo } from '../codec/sip/respond-to.ts';
 import { type CallListener, ClientCall } from './client-call.ts';
 import { Dialog, type DialogListener } from './dialog.ts';
-import type { DialogHost, HopFinder } from './dialog-host.ts';
+import type { DialogAuthorizer, DialogHost, HopFinder, Outcome } from './dialog-host.ts';
 import { DialogState, keyOfInbound, type MessageParts } from './dialog-state.ts';
+import { granted, Notifier, type NotifierOptions, type NotifierPort } from './notifier.ts';
 import { plainHop } from './route-set.ts';
 import { ServerCall } from './server-call.ts';
 import { answerTimer, refusedTimer } from './session-timer.ts';
@@ -29,6 +30,14 @@ export interface UserAgentOptions {
   readonly timers?: Partial<TimerValues>;
   /** Dialogs open at a time; beyond it INVITE is answered 503. Default 10,000. */
   readonly maxDialogs?: number;
+}
+
+/** How the user of a notifier sees what belongs to it. */
+export interface NotifierView<A, R> {
+  answer(outcome: Outcome): A;
+  request(transaction: ServerTransaction): R;
+  verdict(answer: A): 'taken' | 'failed';
+  readonly authorize?: DialogAuthorizer | undefined;
 }
 
 const MAX_DIALOGS = 10_000;
@@ -129,6 +138,51 @@ export class UserAgent implements DialogHost {
     const headers = [...(parts.headers ?? []), { name: 'Contact', value: `<${this.contact()}>` }];
     transaction.respond(respondTo(request, status, { toTag: state.localTag, headers, recordRoute: true }));
     return new Dialog(this, 'subscription', state, listener, false);
+  }
+
+  /**
+   * Accepts a SUBSCRIBE by 200 and keeps the subscription (RFC 6665 section 4.2): NOTIFYs, refreshes, expiry, the end.
+   * `view` says what its user sees of responses and requests. Throws PPG_E_SIP_SYNTAX for a request without Contact,
+   * PPG_E_OVERLOAD beyond the number of dialogs; nothing is answered then.
+   */
+  notifier<A, R>(
+    transaction: ServerTransaction,
+    options: NotifierOptions & MessageParts,
+    view: NotifierView<A, R>,
+  ): Notifier<A, R> {
+    this.#checkRoom();
+    const { headers } = transaction.request;
+    const dialog = this.acceptSubscription(
+      transaction,
+      { headers: [granted(options.expires), ...(options.headers ?? [])] },
+      {
+        authorize: view.authorize,
+        onEnd: (reason) => notifier.lost(reason),
+        onRequest: (inDialog) => {
+          const { request } = inDialog;
+          if (request.method !== 'SUBSCRIBE') {
+            inDialog.respond(respondTo(request, 405, { headers: [{ name: 'Allow', value: 'SUBSCRIBE' }] }));
+            return;
+          }
+          const fields = { event: request.headers.get('Event'), expires: request.headers.get('Expires') };
+          notifier.onSubscribe(view.request(inDialog), fields, (status, more) =>
+            inDialog.respond(respondTo(request, status, { headers: more })),
+          );
+        },
+      },
+    );
+    const port: NotifierPort<A> = {
+      clock: this.clock,
+      callId: dialog.state.callId,
+      send: async (parts) => view.answer(await dialog.request('NOTIFY', parts)),
+      verdict: view.verdict,
+      refuse: (cause) => view.answer({ kind: 'failure', failure: 'ended', cause: new Error(cause), sent: false }),
+      close: () => dialog.finish('local'),
+      onUserError: (error) => this.log.error({ err: error }, 'a user of a subscription threw'),
+    };
+    const notifier = new Notifier<A, R>(port, headers.get('Event') ?? '', options);
+    notifier.begin();
+    return notifier;
   }
 
   /** Ends every dialog without a word; those who were told of them hear `stopped`. */

@@ -104,6 +104,8 @@ class FarEnd {
 export interface DialogLegUnderTest {
   /** Not started. */
   readonly leg: SipLeg;
+  /** `host:port` at which it takes SUBSCRIBEs over UDP, once started. */
+  address(): string;
   close(): Promise<void>;
 }
 

@@ -3,23 +3,36 @@ import { createDirectLeg } from '../../../lib/sip/direct-leg.ts';
 import { createDrachtioLeg } from '../../../lib/sip/drachtio-leg.ts';
 import { newStack, SipdNet } from '../../support/sipd-net.ts';
 import { UacSrf } from '../../support/uac-srf.ts';
-import { dialogContract } from './dialog-contract.ts';
+import { type DialogLegUnderTest, dialogContract } from './dialog-contract.ts';
+import { notifierContract } from './notifier-contract.ts';
 
-dialogContract("direct leg by the gateway's own stack", async () => ({
-  leg: createDirectLeg({ stack: newStack(), clock: systemClock }),
-  close: () => Promise.resolve(),
-}));
+/** Both contracts of what makes dialogs. */
+function contracts(name: string, make: () => Promise<DialogLegUnderTest>): void {
+  dialogContract(name, make);
+  notifierContract(name, make);
+}
 
-dialogContract('drachtio leg by drachtio-srf and sipd', async () => {
+contracts("direct leg by the gateway's own stack", async () => {
+  const leg = createDirectLeg({ stack: newStack(), clock: systemClock });
+  return { leg, address: () => leg.address ?? '', close: () => Promise.resolve() };
+});
+
+contracts('drachtio leg by drachtio-srf and sipd', async () => {
   const net = await new SipdNet().start();
-  const leg = createDrachtioLeg({ srf: net.srf(), connect: net.connectOptions(), clock: systemClock });
-  return { leg, close: () => net.stop() };
+  const leg = createDrachtioLeg({
+    srf: net.srf(),
+    connect: net.connectOptions(),
+    clock: systemClock,
+    methods: ['subscribe'],
+  });
+  return { leg, address: () => `127.0.0.1:${net.sipPort('udp')}`, close: () => net.stop() };
 });
 
 /** drachtio-srf's manners over our own stack, without a server in between: what differs here is the leg's. */
-dialogContract('drachtio leg by a fake Srf', async () => {
+contracts('drachtio leg by a fake Srf', async () => {
   const srf = new UacSrf();
-  const leg = createDrachtioLeg({ srf, outbound: srf, clock: systemClock });
+  const leg = createDrachtioLeg({ srf, outbound: srf, clock: systemClock, methods: ['subscribe'] });
+  srf.takeSubscriptions();
   await srf.stack.start();
   const start = leg.start.bind(leg);
   leg.start = async () => {
@@ -28,6 +41,7 @@ dialogContract('drachtio leg by a fake Srf', async () => {
   };
   return {
     leg,
+    address: () => `127.0.0.1:${srf.stack.listening[0]?.port}`,
     close: async () => {
       srf.agent.stop();
       await srf.stack.stop();

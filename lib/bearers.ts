@@ -23,6 +23,8 @@ export interface BearersOptions extends AddressedOptions, TransformingOptions {
   /** Learns what devices do not take. */
   readonly onRefused: SipMessageBearerOptions['onRefused'];
   readonly content: ContentOptions;
+  /** Asked before all others: it offers itself as it is only for what is large. */
+  readonly msrp?: Bearer | undefined;
   /** What references are signed with. */
   readonly secret: TokenSecret;
   /** Milliseconds that a device may take to fetch. */
@@ -37,7 +39,8 @@ export function createBearers(options: BearersOptions): readonly Bearer[] {
   const { profiles, readings, content, secret, confirmWait } = options;
   const inForm = content.transform ? createTransforming(options) : (bearer: Bearer): Bearer => bearer;
   const message = createSipMessageBearer({ ...options, formFor: createFormChoice(profiles), options: { readings } });
-  const bearers = [inForm(message)];
+  // By MSRP content goes as it was sent: what a device says of types is about its MESSAGEs.
+  const bearers = options.msrp === undefined ? [inForm(message)] : [options.msrp, inForm(message)];
   if (content.url !== undefined) {
     const url = content.url.replace(/\/+$/, '');
     bearers.push(inForm(createIndirectionBearer({ ...options, url, secret, wait: confirmWait }), 'refers'));

@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import { PROFILE_NAMES, type ProfileRule } from './bearer/profile.ts';
 
-/** Content that devices fetch (RFC 4483), for what neither a MESSAGE nor a session carries to them. */
+/** How content comes to devices that do not take it as it was sent, or fetch it (RFC 4483). */
 export interface ContentOptions {
+  /**
+   * Whether content goes in another form (docs/transformations.md) to a device that told that it takes no other. Default
+   * true; a Push Initiator forbids it by `Cache-Control: no-transform`.
+   */
+  readonly transform: boolean;
   /**
    * Where devices reach `ppg.content()`, as `https://ppg.example.com/content`. Default: no reference is ever sent.
    */
@@ -25,6 +30,7 @@ export const contentSchema: z.ZodType<
   { readonly [Key in keyof ContentOptions]?: ContentOptions[Key] | undefined }
 > = z
   .strictObject({
+    transform: z.boolean().default(true),
     url: z
       .string()
       .refine((text) => PLAIN_URL.test(text) && URL.canParse(text), URL_FORM)

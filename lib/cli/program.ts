@@ -28,6 +28,7 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
   defineInitiator(program, on, terminal);
   defineDevice(program, on, terminal);
   defineOperator(program, on, terminal);
+  defineTools(program, on, terminal);
   try {
     await program.parseAsync([...argv]);
     return code;
@@ -133,6 +134,29 @@ function defineOperator(program: Command, on: On, terminal: Terminal): void {
       .description('remove a subscriber: end what waits, take the address out of what is over')
       .argument('<user>', 'sip:user@domain, user@domain or +digits'),
     async (user: string, options: never) => (await import('./operate.ts')).erase(user, options, terminal),
+  );
+}
+
+function defineTools(program: Command, on: On, terminal: Terminal): void {
+  const wbxml = program
+    .command('wbxml')
+    .description('turn documents of SI, SL, CO, EMN and Client Provisioning from text to WBXML and back');
+  on(
+    wbxml
+      .command('encode')
+      .description('write the binary form to standard output')
+      .argument('<file>', 'document in XML, - for standard input')
+      .option('--hex', 'as hexadecimal text')
+      .option('--inline', 'without a string table'),
+    async (file: string, options: object) => (await import('./wbxml.ts')).encodeFile(file, options, terminal),
+  );
+  on(
+    wbxml
+      .command('decode')
+      .description('write the text form to standard output')
+      .argument('<file>', 'document in WBXML, - for standard input')
+      .option('--hex', 'the file has hexadecimal text'),
+    async (file: string, options: object) => (await import('./wbxml.ts')).decodeFile(file, options, terminal),
   );
 }
 

@@ -7,6 +7,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Writes a line of results to standard output. */
   line(text: string): void;
+  /** Writes results that are no text. */
+  octets(octets: Buffer): void;
   /** Writes a line for people to standard error: it is no part of the result. */
   note(text: string): void;
   /** All of standard input; rejects with PPG_E_OPTIONS beyond `limit` octets. */
@@ -17,6 +19,7 @@ export interface Terminal {
 export const processTerminal: Terminal = {
   interactive: process.stdout.isTTY === true && process.stderr.isTTY === true,
   line: (text) => void process.stdout.write(`${text}\n`),
+  octets: (octets) => void process.stdout.write(octets),
   note: (text) => void process.stderr.write(`${text}\n`),
   input: (limit) => readAll(process.stdin, limit),
 };

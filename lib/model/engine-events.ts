@@ -19,6 +19,12 @@ export type EngineEvents = {
   denied: { readonly at: number; readonly source: string; readonly reason: string; readonly initiator?: string };
   /** An attempt begins at so many devices. */
   attempt: Of & { readonly index: number; readonly attempt: number; readonly aor: string; readonly devices: number };
+  /** An attempt carried the content in another form than it was sent in; `how` in words. */
+  transformed: Of & {
+    readonly bearer: string;
+    readonly change: 'compiled' | 'decompiled' | 'charset';
+    readonly how: string;
+  };
   /** A recipient came to another state. */
   state: Of & {
     readonly index: number;
@@ -57,6 +63,16 @@ export type EngineEvents = {
     readonly result: 'done' | 'retry' | 'dead';
     readonly tries: number;
     readonly cause: string;
+  };
+  /**
+   * A device was asked what it can; `shed`: it was not, for lack of room. `ms` is how long it took. See docs/routing.md.
+   */
+  capabilities: {
+    readonly at: number;
+    readonly aor: string;
+    readonly device: string;
+    readonly result: 'told' | 'nothing' | 'refused' | 'absent' | 'silent' | 'failed' | 'shed';
+    readonly ms: number;
   };
   /** An operator changed something; the rest says what and how much. */
   operator: {

@@ -13,6 +13,7 @@ import { basic, secretHash, TenantGateway } from '../../support/tenants.ts';
 const QUIET: Terminal = {
   line: () => undefined,
   note: () => undefined,
+  octets: () => undefined,
   interactive: false,
   input: async () => Buffer.alloc(0),
 };

@@ -17,6 +17,7 @@ async function run(args: readonly string[], input = ''): Promise<Ran> {
   const terminal: Terminal = {
     interactive: false,
     line: (text) => void out.push(text),
+    octets: (octets) => void out.push(octets.toString('latin1')),
     note: (text) => void notes.push(text),
     input: () => Promise.resolve(Buffer.from(input)),
   };

@@ -4,7 +4,7 @@ import type { Logger } from '../base/log.ts';
 import type { Device } from '../model/device.ts';
 import type { HeaderField } from '../model/push.ts';
 import { readTold, type Told } from './capability-answer.ts';
-import { chargingVectors } from './charging-vector.ts';
+import type { IscHeaders } from './isc-headers.ts';
 import type { SipAnswer } from './leg.ts';
 import type { SipSender } from './sender.ts';
 import { isSafeUri, wayTo } from './way-to.ts';
@@ -28,8 +28,10 @@ export interface CapabilityQueryOptions {
   readonly log: Logger;
   /** The gateway's public service identity, a SIP URI. */
   readonly identity: string;
-  /** Domain of Call-IDs and charging identifiers. */
+  /** Domain of Call-IDs. */
   readonly domain: string;
+  /** What the core is told of the gateway, as for a push. */
+  readonly isc: IscHeaders;
 }
 
 /** Forms in which a device may tell more (RFC 3261 section 11.1). */
@@ -40,9 +42,7 @@ const ACCEPT: HeaderField = { name: 'Accept', value: 'application/sdp, message/e
  * its instance and no-fork, since the one answer to a fork would name nobody.
  */
 export function createCapabilityQuery(options: CapabilityQueryOptions): CapabilityQuery {
-  const { sender, log, identity, domain } = options;
-  const asserted: HeaderField = { name: 'P-Asserted-Identity', value: `<${identity}>` };
-  const charging = chargingVectors(domain);
+  const { sender, log, identity, domain, isc } = options;
   const user = /^sips?:([^@;]+)@/i.exec(identity)?.[1];
 
   return async (aor, device) => {
@@ -59,8 +59,7 @@ export function createCapabilityQuery(options: CapabilityQueryOptions): Capabili
             { name: 'To', value: `<${aor}>` },
             { name: 'Call-ID', value: `${token}@${domain}` },
             { name: 'CSeq', value: '1 OPTIONS' },
-            asserted,
-            { name: 'P-Charging-Vector', value: charging() },
+            ...isc(),
             ...way.headers,
             ACCEPT,
           ],

@@ -15,6 +15,7 @@ describe('docs/operations.md', () => {
       counts: () => Promise.reject(new Error('no store')),
       ready: true,
       inFlight: 0,
+      capabilityCounts: { hits: 0, misses: 0 },
     };
     const { registry } = createMetrics(silent);
     const names = registry.getMetricsAsArray().map(({ name }) => name);

@@ -23,6 +23,7 @@ class FakeGateway {
   });
   ready = true;
   inFlight = 4;
+  capabilityCounts = { hits: 9, misses: 2 };
   asked = 0;
   counts = (): Promise<StoreCounts> => {
     this.asked++;
@@ -37,6 +38,24 @@ describe('metrics', () => {
   const clock = new FakeClock();
   const lines = async (text: Promise<string>): Promise<string[]> =>
     (await text).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+
+  it('counts questions to devices by how they ended, and how often none was needed', async () => {
+    const gateway = new FakeGateway();
+    const metrics = createMetrics(gateway, { clock });
+    const asked = { at: 1, aor: 'sip:a@ims.test', device: 'd', ms: 3 };
+    gateway.events.emit('capabilities', { ...asked, result: 'told' });
+    gateway.events.emit('capabilities', { ...asked, result: 'shed' });
+    const text = await lines(metrics.text());
+    for (const line of [
+      'ppg_capability_queries_total{result="told"} 1',
+      'ppg_capability_queries_total{result="shed"} 1',
+      'ppg_capability_queries_total{result="silent"} 0',
+      'ppg_capability_cache_hits_total 9',
+      'ppg_capability_cache_misses_total 2',
+    ])
+      assert.ok(text.includes(line), line);
+    metrics.close();
+  });
 
   it('counts what the gateway tells of, by state and code', async () => {
     const gateway = new FakeGateway();

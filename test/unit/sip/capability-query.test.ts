@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { silentLogger } from '../../../lib/base/log.ts';
 import type { Device } from '../../../lib/model/device.ts';
 import { createCapabilityQuery, type QueryAnswer } from '../../../lib/sip/capability-query.ts';
+import { iscHeaders } from '../../../lib/sip/isc-headers.ts';
 import type { OutboundRequest, SipAnswer } from '../../../lib/sip/leg.ts';
 import { createSipSender } from '../../../lib/sip/sender.ts';
 import { FakeLeg, fakeAnswer } from '../../support/fake-sip.ts';
@@ -24,6 +25,7 @@ async function ask(
     log: silentLogger,
     identity: 'sip:push@ims.test',
     domain: 'ims.test',
+    isc: iscHeaders({ identity: 'sip:push@ims.test', domain: 'ims.test' }),
   });
   return { answered: await query(AOR, one), sent: leg.sent[0] };
 }

@@ -18,6 +18,9 @@ import { readPap, readPapDocument } from '../../lib/codec/pap/read.ts';
 import { toSubmission } from '../../lib/codec/pap/submission.ts';
 import { readCapabilities, writeCapabilities } from '../../lib/codec/pap/uaprof.ts';
 import { writePap } from '../../lib/codec/pap/write.ts';
+import { compile, decompile } from '../../lib/codec/wbxml/convert.ts';
+import { decode } from '../../lib/codec/wbxml/decode.ts';
+import { readXml } from '../../lib/codec/wbxml/xml-read.ts';
 import { parseAnswerScript } from '../../lib/embedded/phone/answer-script.ts';
 import { readAppMessage } from '../../lib/embedded/sipd/app-message.ts';
 import { FrameReader } from '../../lib/embedded/sipd/frame.ts';
@@ -359,6 +362,66 @@ const config: FuzzTarget = {
   },
 };
 
+const WBXML_DOCUMENTS = [
+  '<?xml version="1.0"?><si><indication href="http://www.a.com/" si-id="1" created="1999-06-25T15:23:15Z" own="2">words words &amp; more</indication><info><item class="x">words</item></info></si>',
+  '<sl href="https://www.a.org/" action="cache"/>',
+  '<co><invalidate-object uri="http://a.net/x"/><own uri="abcd abcd"/></co>',
+  '<emn mailbox="mailat:a@b.com" timestamp="2002-04-16T06:40:00Z"/>',
+  '<wap-provisioningdoc version="1.0"><characteristic type="APPLICATION"><parm name="APPID" value="w2"/><parm name="NAME" value="HTTP-DIGEST,BASIC"/></characteristic></wap-provisioningdoc>',
+];
+
+/** Documents in their text form: what can be written in binary is read again as it was. */
+const wbxmlText: FuzzTarget = {
+  name: 'wbxmlText',
+  seeds: buffers(...WBXML_DOCUMENTS),
+  words: [
+    '<si>',
+    '</si>',
+    '<item>',
+    '&#10;',
+    '&amp;',
+    '<![CDATA[',
+    ']]>',
+    '<!DOCTYPE si [',
+    '.com/',
+    'http://www.',
+    '="',
+    '/>',
+  ],
+  run(octets) {
+    const binary = compile(octets);
+    assert.deepEqual(compile(decompile(binary)), binary);
+  },
+};
+
+/** Documents in WBXML: what is read can be written as text that says the same. */
+const wbxml: FuzzTarget = {
+  name: 'wbxml',
+  seeds: [
+    ...WBXML_DOCUMENTS.map((document) => compile(Buffer.from(document))),
+    Buffer.from('0301046a0c2d2f2f57', 'hex'),
+    Buffer.from('030503e80400410042c50b0300610000000101', 'hex'),
+  ],
+  words: [
+    '\x00\x01',
+    '\x03',
+    '\x83\x00',
+    '\xc3\x04',
+    '\x02\x81\x20',
+    '\x04\x00',
+    '\x43\x05',
+    '\x01',
+    '\xc6',
+    '\x46',
+    '\x8f\xff\xff\xff\x7f',
+    '\x40',
+  ],
+  run(octets) {
+    const document = decode(octets);
+    assert.deepEqual(readXml(decompile(octets).toString('utf8')).root.name, document.root.name);
+  },
+};
+
 /** Single values that people and peers write. */
 const values: FuzzTarget = {
   name: 'values',
@@ -392,5 +455,7 @@ export const PUSH_TARGETS: readonly FuzzTarget[] = [
   frames,
   srfCall,
   config,
+  wbxmlText,
+  wbxml,
   values,
 ];

@@ -30,6 +30,7 @@ const name = z
   .min(1)
   .max(255)
   .regex(/^[^\s@:/+][^\s@:/]*$/, 'must be a name without @, : and /');
+const target = z.string().min(1).max(1024);
 const domainName = z
   .string()
   .max(253)
@@ -37,7 +38,7 @@ const domainName = z
 const milliseconds = z.number().int().nonnegative();
 
 export const addressingSchema: z.ZodType<AddressingOptions> = z.strictObject({
-  aliases: z.record(name, z.string().min(1).max(1024)).default({}),
+  aliases: z.record(name, z.union([target, z.array(target).min(1).max(1000)])).default({}),
   numbers: z
     .array(
       z.strictObject({

@@ -25,12 +25,17 @@ export function createAddressing(
   settings: AddressingSettings,
   { domain, clock, log }: { readonly domain: string; readonly clock: Clock; readonly log: Logger },
 ): Addressing {
-  const rules = compileRules(settings, domain);
+  const { rules, groups } = compileRules(settings, domain);
   const { lookup, timeout, keep } = settings;
-  if (lookup === undefined && settings.enum === undefined) return { rules, directory: undefined };
+  if (lookup === undefined && settings.enum === undefined && groups === undefined) {
+    return { rules, directory: undefined };
+  }
   const dns = dnsOf(settings.enum?.servers, timeout);
   const enumSuffix = settings.enum?.suffix;
-  return { rules, directory: new Directory({ lookup, enumSuffix, dns, rules, domain, timeout, keep, clock, log }) };
+  return {
+    rules,
+    directory: new Directory({ lookup, groups, enumSuffix, dns, rules, domain, timeout, keep, clock, log }),
+  };
 }
 
 function dnsOf(servers: readonly string[] | undefined, timeout: number): Pick<DnsLike, 'resolveNaptr'> {

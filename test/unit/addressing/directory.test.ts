@@ -21,13 +21,14 @@ describe('directory', () => {
   });
   afterEach(() => assert.equal(clock.pending, 0));
 
+  const aliases = { staff: ['sip:a@home.test', 'sip:b@home.test', '+4930'] };
   const directory = (lookup?: AddressLookup, dns: FakeDns = new FakeDns({}), enumSuffix?: string): Directory =>
     new Directory({
       lookup,
       dns,
       enumSuffix,
       domain,
-      rules: compileRules({ aliases: {}, numbers: [{ prefix: '+49', domain: 'de.test' }] }, domain),
+      ...compileRules({ aliases, numbers: [{ prefix: '+49', domain: 'de.test' }] }, domain),
       timeout: 3000,
       keep: 60_000,
       clock,
@@ -137,5 +138,48 @@ describe('directory', () => {
   it('leaves a question about a push as it is when it cannot tell', async () => {
     const bob = address('bob');
     assert.deepEqual(await directory(() => Promise.reject(new Error('db'))).resolveForQuery([bob]), [bob]);
+  });
+
+  it('puts every member in the place of a group, once, with the text of the group', async () => {
+    const found = await directory((aor) => (aor === 'sip:b@home.test' ? 'sip:a@home.test' : undefined)).resolve([
+      address('staff'),
+      address('bob'),
+    ]);
+    assert.deepEqual(
+      found.map(({ text, aor }) => `${text} ${aor}`),
+      ['staff sip:a@home.test', 'staff sip:+4930@de.test', 'bob sip:bob@home.test'],
+    );
+  });
+
+  it('takes a group from the lookup, and leaves out members who are nobody any more', async () => {
+    const lookup = (aor: string): string | string[] | null | undefined => {
+      if (aor === 'sip:team@home.test') return ['sip:x@home.test', '+4931'];
+      return aor === 'sip:a@home.test' ? null : undefined;
+    };
+    assert.deepEqual(await aors(directory(lookup), 'team', 'staff'), [
+      'sip:x@home.test',
+      'sip:+4931@de.test',
+      'sip:b@home.test',
+      'sip:+4930@de.test',
+    ]);
+  });
+
+  it('says 2002 for a group of nobody', async () => {
+    for (const lookup of [() => [], (aor: string) => (aor === 'sip:staff@home.test' ? undefined : null)]) {
+      await assert.rejects(directory(lookup).resolve([address('staff'), address('team')]), { papCode: 2002 });
+    }
+  });
+
+  it('leaves a group as it was written in a question, since the push knows it by its text', async () => {
+    const of = directory(() => undefined);
+    assert.deepEqual(await of.resolveForQuery([address('staff'), address('bob')]), [address('staff'), address('bob')]);
+  });
+
+  it('has a bound for a group, and for all groups of a push together', async () => {
+    const many = (count: number): string[] => Array.from({ length: count }, (_, i) => `sip:u${i}@home.test`);
+    await assert.rejects(directory(() => many(1001)).resolve([address('team')]), { code: 'PPG_E_ADDRESS_LOOKUP' });
+    const texts = Array.from({ length: 11 }, (_, i) => address(`team${i}`));
+    await assert.rejects(directory(() => many(1000)).resolve(texts), { code: 'PPG_E_PUSH_REFUSED', papCode: 2000 });
+    assert.equal((await directory(() => many(1000)).resolve(texts.slice(0, 10))).length, 10_000);
   });
 });

@@ -3,7 +3,7 @@ import { compileRules } from '../../../lib/addressing/rules.ts';
 import { parseAddress } from '../../../lib/codec/pap/address.ts';
 
 describe('names and number ranges of the operator', () => {
-  const rules = compileRules(
+  const { rules } = compileRules(
     {
       aliases: { Reception: 'sip:front.desk@office.test', night: '+4930110', pump: 'sip:p@m.test;gr=urn:uuid:1' },
       numbers: [
@@ -41,11 +41,33 @@ describe('names and number ranges of the operator', () => {
     assert.equal(parseAddress('pump', { domain: 'home.test', rules }).gruu, 'sip:p@m.test;gr=urn:uuid:1'));
 
   it('cost nothing when there are none', () =>
-    assert.equal(compileRules({ aliases: {}, numbers: [] }, 'x'), undefined));
+    assert.deepEqual(compileRules({ aliases: {}, numbers: [] }, 'x'), { rules: undefined, groups: undefined }));
 
   it('are refused by name when an alias stands for nothing', () =>
     assert.throws(() => compileRules({ aliases: { odd: 'sip:' }, numbers: [] }, 'home.test'), {
       code: 'PPG_E_OPTIONS',
       message: /addresses\.aliases\.odd/,
+    }));
+
+  it('several addresses behind a name are a group, by whatever letter case; the same one twice is no group', () => {
+    const { rules, groups } = compileRules(
+      {
+        aliases: { Staff: ['sip:a@x.test', '+4930', 'SIP:a@X.test:5060'], one: ['sip:b@x.test', 'b@x.test'] },
+        numbers: [{ prefix: '+49', domain: 'de.test' }],
+      },
+      'home.test',
+    );
+    const group = parseAddress('WAPPUSH=staff/TYPE=USER@ppg', { domain: 'home.test', rules });
+    assert.equal(group.aor, 'sip:staff@home.test');
+    assert.deepEqual(groups?.(group.aor), [{ aor: 'sip:a@x.test' }, { aor: 'sip:+4930@de.test' }]);
+    assert.deepEqual(groups?.('sip:STAFF@home.test'), groups?.(group.aor));
+    assert.equal(groups?.('sip:one@home.test'), undefined);
+    assert.equal(parseAddress('one', { domain: 'home.test', rules }).aor, 'sip:b@x.test');
+  });
+
+  it('one of a group that is no address is named', () =>
+    assert.throws(() => compileRules({ aliases: { staff: ['sip:a@x.test', 'sip:'] }, numbers: [] }, 'home.test'), {
+      code: 'PPG_E_OPTIONS',
+      message: /addresses\.aliases\.staff: "sip:"/,
     }));
 });

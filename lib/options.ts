@@ -14,6 +14,7 @@ import {
   initiatorSchema,
 } from './initiator-options.ts';
 import type { BearerNameOptions } from './model/bearer-names.ts';
+import { type MsrpConfiguration, type MsrpOptions, msrpSchema } from './msrp-options.ts';
 import type { TokenOptions } from './security/bearer-token.ts';
 import type { BlockEntry } from './security/block-list.ts';
 import { MIN_SECRET } from './security/token-secret.ts';
@@ -111,6 +112,8 @@ export interface CheckedConfiguration {
   readonly notify: NotifyOptions;
   readonly addresses: AddressingOptions;
   readonly content: ContentOptions;
+  /** Pushes in MSRP sessions. Default false: none. */
+  readonly msrp: false | MsrpOptions;
   /** What Push Initiators call networks and bearers, over the names that are there: IMS, SIP, MSRP, Any. */
   readonly qos: BearerNameOptions;
 }
@@ -130,11 +133,12 @@ type Defaulted<T> = T extends readonly (infer Item)[]
 
 /** What is given to createPpg: everything has a default but `domain`, and an account's name and password hash. */
 export type PpgConfiguration = Defaulted<
-  Omit<CheckedConfiguration, 'domain' | 'initiators' | 'auth' | 'sip' | 'addresses' | 'qos'>
+  Omit<CheckedConfiguration, 'domain' | 'initiators' | 'auth' | 'sip' | 'addresses' | 'qos' | 'msrp'>
 > & {
   readonly domain: string;
   readonly addresses?: AddressingConfiguration | undefined;
   readonly qos?: Partial<BearerNameOptions> | undefined;
+  readonly msrp?: MsrpConfiguration | undefined;
   readonly initiators?: readonly InitiatorConfiguration[] | undefined;
   readonly auth?: AuthConfiguration | undefined;
   readonly sip?:
@@ -267,6 +271,7 @@ const schema = z.strictObject({
     .prefault({}),
   addresses: addressingSchema.prefault({}),
   content: contentSchema.prefault({}),
+  msrp: msrpSchema.prefault(false),
   qos: z.strictObject({ networks: bearerNames, bearers: bearerNames }).prefault({}),
 });
 

@@ -23,6 +23,8 @@ import type { EngineEvents } from './model/engine-events.ts';
 import type { CancelAnswer } from './model/pap-service.ts';
 import { PAP } from './model/result-codes.ts';
 import { middlewareOf, mountOn } from './mount.ts';
+import type { MsrpCounters } from './msrp/endpoint.ts';
+import { createMsrp } from './msrp-bearer.ts';
 import { type AuditLog, createAudit } from './ops/audit.ts';
 import {
   type CheckedConfiguration,
@@ -144,6 +146,10 @@ export interface Ppg {
   readonly capabilityCounts: { readonly hits: number; readonly misses: number };
   /** Subscriptions to the reg event; undefined where it is no source of registrations. */
   readonly regEvents: RegEventCounts | undefined;
+  /** Sessions and octets by MSRP; undefined without. */
+  readonly msrp: Readonly<MsrpCounters> | undefined;
+  /** Where MSRP is listened on, once started; undefined: nowhere. */
+  readonly msrpPort: number | undefined;
   /** Where the direct leg listens; empty without one. */
   readonly directListening: readonly ListenPoint[];
   /** False while no leg has a way out: pushes are taken and wait. */
@@ -234,7 +240,8 @@ export function createPpg(given: PpgOptions): Ppg {
   });
   const secret = tokenSecret(options.secret);
   const imdn = createImdnAsker({ secret, clock, identity });
-  const bearers = createBearers({
+  const readings = readingsWith(sip.outcomes, sip.notFoundIsFinal);
+  const addressed = {
     sender,
     clock,
     log,
@@ -243,10 +250,15 @@ export function createPpg(given: PpgOptions): Ppg {
     isc,
     hidesIdentity: tenancy.hidesIdentity,
     vouches: tenancy.vouches,
+    readings,
+    profiles: sip.profiles,
+  };
+  const msrp = options.msrp === false ? undefined : createMsrp(options.msrp, addressed);
+  const bearers = createBearers({
+    ...addressed,
+    msrp: msrp?.bearer,
     imdn: sip.imdn === 'auto' ? imdn : undefined,
     redirects: { follow: sip.followRedirects, nextHop: sip.nextHop, domain },
-    readings: readingsWith(sip.outcomes, sip.notFoundIsFinal),
-    profiles: sip.profiles,
     onRefused: (aor, device, refusal) => capabilities.learnRefusal(aor, device, refusal),
     content: options.content,
     secret,
@@ -330,17 +342,17 @@ export function createPpg(given: PpgOptions): Ppg {
       if (short !== undefined) log.warn(short);
       await engine.start();
       try {
-        await Promise.all(legs.all.map((leg) => leg.start()));
+        await Promise.all([...legs.all.map((leg) => leg.start()), msrp?.start()]);
       } catch (error) {
         stopped = true;
-        await Promise.allSettled(legs.all.map((leg) => leg.stop()));
+        await Promise.allSettled([...legs.all.map((leg) => leg.stop()), msrp?.stop()]);
         await engine.stop();
         throw error;
       }
     },
     async stop() {
       await engine.stop(async () => {
-        await sources.stop();
+        await Promise.all([sources.stop(), msrp?.stop()]);
         stopped = true;
         await Promise.all([...legs.all.map((leg) => leg.stop()), post.close()]);
       });
@@ -381,6 +393,12 @@ export function createPpg(given: PpgOptions): Ppg {
     },
     get capabilityCounts() {
       return capabilities.counts;
+    },
+    get msrp() {
+      return msrp?.counters;
+    },
+    get msrpPort() {
+      return msrp?.port;
     },
     get regEvents() {
       return sources.regEvents;

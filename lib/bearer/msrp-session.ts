@@ -36,7 +36,10 @@ export interface MsrpPolicy {
   readonly messages: number;
   /** How long a device may ring. */
   readonly ringTime: number;
-  /** Push headers and content up to so many octets go as a MESSAGE first. */
+  /**
+   * Push headers and content up to so many octets go as a MESSAGE first. Above 16,384 octets a session is tried also with a
+   * device that told nothing of MSRP.
+   */
   readonly above: number;
 }
 
@@ -96,19 +99,20 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
       return no(PAP.TRANSFORMATION_FAILURE, 'the headers of the push cannot stand in an MSRP message');
     const capabilities = target.kind === 'device' ? target.device.capabilities : undefined;
     const told = capabilities?.msrp;
-    if (told === false) return no(PAP.CAPABILITIES_MISMATCH, 'the device has no MSRP');
+    if (told === false) return no(PAP.TRANSFORMATION_FAILURE, 'the device has no MSRP');
     if (capabilities?.methods !== undefined && !capabilities.methods.includes('INVITE'))
-      return no(PAP.CAPABILITIES_MISMATCH, 'the device takes no INVITE');
+      return no(PAP.TRANSFORMATION_FAILURE, 'the device takes no INVITE');
     if (told?.types !== undefined && !acceptsType(told.types, form.type))
       return no(PAP.CAPABILITIES_MISMATCH, 'the device takes no such media type by MSRP');
     if (told?.maxSize !== undefined && form.body.length > told.maxSize)
       return no(PAP.CAPABILITIES_MISMATCH, `the device takes ${told.maxSize} octets by MSRP`);
     const fits = { binary: false, route: false, bytes: ADDRESSED_OCTETS + SDP_OCTETS + form.headerBytes };
     if (!sender.fits(fits)) return no(PAP.TRANSFORMATION_FAILURE, 'no SIP leg carries the INVITE of an MSRP session');
-    const fitsMessage = form.bytes <= above && !form.binary;
-    if (told === undefined && fitsMessage) return no(PAP.CAPABILITIES_MISMATCH, 'the device told nothing of MSRP');
+    if (told === undefined && form.bytes <= above && !form.binary)
+      return no(PAP.TRANSFORMATION_FAILURE, 'the device told nothing of MSRP');
     // Small, or nobody knows whether the device has MSRP: only where no MESSAGE can go, or none was taken.
-    return told !== undefined && form.bytes > above ? { offer: 'yes' } : { offer: 'transform', how: 'an MSRP session' };
+    if (form.bytes > (told === undefined ? LARGE : above)) return { offer: 'yes' };
+    return { offer: 'transform', how: 'an MSRP session' };
   }
 
   async function deliver(attempt: DeliveryAttempt): Promise<DeliveryResult & { readonly leg?: string }> {
@@ -174,6 +178,9 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
 
   return { name: 'msrp-session', offers, deliver, stop: () => pool.stop() };
 }
+
+/** What as a MESSAGE would be an abuse of SIP, and beyond what the datagrams of a last hop can carry soon after. */
+const LARGE = 16 * 1024;
 
 /** Octets of our session description, at the most. */
 const SDP_OCTETS = 700;

@@ -86,6 +86,10 @@ export interface NodeConfig {
   readonly audit?: { readonly file?: string | undefined } | undefined;
   readonly addresses?: Readonly<Record<string, unknown>> | undefined;
   readonly qos?: Readonly<Record<string, unknown>> | undefined;
+  /** Pushes by MSRP: as in PpgConfiguration, but for `enabled`, and `port` in place of `listen`, on the host of `sip`. */
+  readonly msrp?:
+    | (Readonly<Record<string, unknown>> & { readonly enabled: boolean; readonly port: number })
+    | undefined;
   /** As in PpgConfiguration, checked with it; served under /content. */
   readonly content?: Readonly<Record<string, unknown>> | undefined;
   readonly limits: Readonly<Record<string, unknown>>;
@@ -222,6 +226,13 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
     audit: z.strictObject({ file: z.string().min(1).optional() }).default({}),
     addresses: rest.optional(),
     qos: rest.optional(),
+    msrp: z
+      .looseObject({
+        enabled: flag.default(true),
+        port: port.default(0),
+        tls: z.looseObject({ port: port.optional() }).optional(),
+      })
+      .optional(),
     content: z.looseObject({ transform: flag.optional(), allowHttp: flag.optional() }).optional(),
     limits: rest.default({}),
     retry: rest.default({}),

@@ -110,6 +110,13 @@ function checkConfig(raw: unknown, variables: ReadonlyMap<string, string>): Node
   return result.data;
 }
 
+/** MSRP listens where SIP does; `listen: false` in a file is for gateways that nobody connects to. */
+function msrpOf({ msrp, sip: { host, advertise } }: NodeConfig): unknown {
+  if (msrp?.enabled !== true) return false;
+  const { enabled: _, port, ...given } = msrp;
+  return { listen: { host, port }, ...(advertise !== undefined && { advertise }), ...given };
+}
+
 /** What of a node's configuration is the gateway's own. Its next hop and direct leg depend on what runs beside it. */
 export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
   const { domain, identity, store, initiators, auth, block, sip, limits, retry, notify, addresses, qos, content } =
@@ -132,5 +139,6 @@ export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
     addresses,
     qos,
     content,
+    msrp: msrpOf(config),
   } as PpgConfiguration;
 }

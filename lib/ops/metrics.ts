@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { timeOfOrderedId } from '../base/ids.ts';
 import { isTerminal } from '../model/states.ts';
 import { countsReader } from './counts.ts';
+import { countMsrp } from './msrp-metrics.ts';
 import type { Observed } from './observed.ts';
 import { countRegEvents } from './reg-event-metrics.ts';
 
@@ -44,6 +45,7 @@ export function createMetrics(ppg: Observed, options: MetricsOptions = {}): Metr
   ];
   gaugeStore(ppg, registers, clock);
   countRegEvents(ppg, registers);
+  if (ppg.msrp !== undefined) countMsrp(ppg, registers);
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),

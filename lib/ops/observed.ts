@@ -1,5 +1,6 @@
 import type { Listener } from '../base/events.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
+import type { MsrpCounters } from '../msrp/endpoint.ts';
 import type { RegEventCounts } from '../sip/reg-event.ts';
 import type { StoreCounts } from '../store/store.ts';
 
@@ -14,4 +15,6 @@ export interface Observed {
   readonly ready: boolean;
   /** Subscriptions to the reg event; undefined where there are none. */
   readonly regEvents?: RegEventCounts | undefined;
+  /** Undefined without MSRP. */
+  readonly msrp?: Readonly<MsrpCounters> | undefined;
 }

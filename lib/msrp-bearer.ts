@@ -1,0 +1,70 @@
+import type { Clock } from './base/clock.ts';
+import type { Logger } from './base/log.ts';
+import type { AddressedOptions } from './bearer/addressed.ts';
+import type { Bearer } from './bearer/bearer.ts';
+import { createMsrpBearer } from './bearer/msrp-session.ts';
+import { createFormChoice, type ProfileRule } from './bearer/profile.ts';
+import type { StatusReadings } from './bearer/sip-outcome.ts';
+import { type MsrpCounters, MsrpEndpoint } from './msrp/endpoint.ts';
+import type { MsrpOptions } from './msrp-options.ts';
+import type { SipSender } from './sip/sender.ts';
+import { reachableHost } from './stack/sent-by.ts';
+import { readCredentials } from './stack/tls-options.ts';
+
+/** The gateway's MSRP: its sockets, and the bearer that uses them. */
+export interface Msrp {
+  readonly bearer: Bearer;
+  readonly counters: Readonly<MsrpCounters>;
+  /** Ports that are listened on. */
+  readonly port: number | undefined;
+  readonly tlsPort: number | undefined;
+  /** Rejects with PPG_E_LISTEN. */
+  start(): Promise<void>;
+  /** Hangs up, and closes what is open. */
+  stop(): Promise<void>;
+}
+
+export interface MsrpBearerSetting extends AddressedOptions {
+  readonly sender: SipSender;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly readings: StatusReadings;
+  readonly profiles: readonly ProfileRule[];
+}
+
+/** Throws PPG_E_OPTIONS for a certificate that cannot be used. */
+export function createMsrp(options: MsrpOptions, setting: MsrpBearerSetting): Msrp {
+  const { listen, advertise, tls, chunkBytes, transactionTime, reportTime, maxSessions, maxConnections, ...policy } =
+    options;
+  const { clock, log, readings, profiles } = setting;
+  const endpoint = new MsrpEndpoint({
+    clock,
+    log,
+    listen: listen === false ? undefined : listen,
+    advertise: advertise ?? (listen === false ? undefined : reachableHost(listen.host)),
+    tls: tls === undefined ? undefined : { ...pemOf(tls), port: tls.port },
+    limits: { chunkBytes, transactionTime, reportTime, maxSessions, maxConnections },
+  });
+  const formFor = createFormChoice(profiles);
+  const bearer = createMsrpBearer({ ...setting, endpoint, formFor, options: { ...policy, readings } });
+  return {
+    bearer,
+    counters: endpoint.counters,
+    get port() {
+      return endpoint.port();
+    },
+    get tlsPort() {
+      return endpoint.port(true);
+    },
+    start: () => endpoint.start(),
+    async stop() {
+      await bearer.stop();
+      await endpoint.stop();
+    },
+  };
+}
+
+function pemOf(pair: { readonly cert: string; readonly key: string }): { cert: string; key: string } {
+  const { cert, key } = readCredentials({ cert: pair.cert, key: pair.key }).contextOptions;
+  return { cert: String(cert), key: String(key) };
+}

@@ -45,7 +45,8 @@ export function readEntity(headers: SipHeaders, body: Buffer): PushEntity {
     if (profile === 'mime') return innerLevel(type, body);
     if (profile === 'oma-push') return { profile, ...entityOf(readHeaderBlock(body)) };
     const media = parseMediaType(type);
-    if (media?.type === 'message/external-body') return referred(media.parameters, body);
+    if (media?.type === 'message/external-body')
+      return referred(media.parameters, body, headers.get('X-Wap-Push-Id') ?? '');
   } catch (error) {
     return { profile: 'headers', type, headers: [], body, malformed: messageOf(error) };
   }
@@ -90,18 +91,22 @@ function innerLevel(type: string, body: Buffer): PushEntity {
   };
 }
 
-function referred(parameters: ReadonlyMap<string, string>, body: Buffer): PushEntity {
+function referred(parameters: ReadonlyMap<string, string>, body: Buffer, pushId: string): PushEntity {
   const url = parameters.get('url');
   if (url === undefined || parameters.get('access-type')?.toLowerCase() !== 'url')
     throw new RangeError('an external body without a URL');
   const { type, headers } = entityOf(readHeaderBlock(body));
+  // RFC 2046 section 5.2.3 wants a name for what is referred to; that one is the gateway's, for content without.
+  const named = `<${pushId}@`;
+  const isNamed = ({ name, value }: HeaderField): boolean =>
+    pushId !== '' && name.toLowerCase() === 'content-id' && value.startsWith(named);
   const size = Number(parameters.get('size') ?? Number.NaN);
   const hash = parameters.get('hash')?.toLowerCase();
   const expiresAt = Date.parse(parameters.get('expiration') ?? '');
   return {
     profile: 'indirection',
     type,
-    headers,
+    headers: headers.filter((field) => !isNamed(field)),
     body: Buffer.alloc(0),
     reference: {
       url: url.replace(/\s+/g, ''), // RFC 2017 section 3: white space in it is of the writer's line breaks

@@ -58,6 +58,25 @@ describe('registrations that the gateway sees in an app', () => {
     });
   }
 
+  it('name devices, which are asked what they can before the first push to them', async () => {
+    await begin();
+    await alice.register({ contact });
+    scene.core.told = [{ name: 'Accept', value: 'text/plain' }];
+    const refused = inState(ppg, 'undeliverable');
+    await ppg.submit({ to: alice.aor, ...TEXT, type: 'text/html' });
+    assert.equal((await refused).code, 2005);
+    const delivered = inState(ppg, 'delivered');
+    await ppg.submit({ to: alice.aor, ...TEXT });
+    await delivered;
+    assert.equal(scene.core.requests.length, 1);
+    const [question, ...others] = scene.core.questions;
+    assert.equal(others.length, 0);
+    assert.match(question?.headers.get('Accept-Contact') ?? '', /\+sip\.instance="<urn:uuid:a>";require;explicit/);
+    assert.equal(question?.headers.get('Request-Disposition'), 'no-fork');
+    assert.equal(question?.headers.get('P-Asserted-Identity'), `<sip:push@${DOMAIN}>`);
+    assert.equal(question?.headers.all('Contact').length, 1);
+  });
+
   it('are not made by a REGISTER that only asks', async () => {
     await begin();
     await waitingPush();

@@ -2,6 +2,7 @@ import type { PapMessage } from '../../../lib/codec/pap/messages.ts';
 import type { SipRequest } from '../../../lib/codec/sip/message.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
 import type { EngineEvents } from '../../../lib/model/engine-events.ts';
+import type { HeaderField } from '../../../lib/model/push.ts';
 import { createPpg, type Ppg, type PpgOptions } from '../../../lib/ppg.ts';
 import { hashPassword } from '../../../lib/security/password.ts';
 import { connectSrf } from '../../../lib/sip/srf-link.ts';
@@ -14,8 +15,12 @@ const TYPE = 'multipart/related; boundary=B; type="application/xml"';
 /** How a test puts the gateway into the app. */
 export type Form = 'mount' | 'chain';
 
-/** A core that takes the gateway's pushes, and answers what the test says. */
+/** A core that takes the gateway's pushes, and answers what the test says; and its questions to devices, apart. */
 export class Core extends Peer {
+  /** OPTIONS that came; none of them is among `requests`. */
+  readonly questions: SipRequest[] = [];
+  /** What every device tells of itself. */
+  told: readonly HeaderField[] = [];
   readonly #waiting: (() => void)[] = [];
   /** Statuses to answer in turn; 0 is silence; at the end always 200. */
   readonly answers: number[] = [];
@@ -23,8 +28,14 @@ export class Core extends Peer {
   constructor() {
     super();
     this.onRequest = (transaction) => {
+      const { request } = transaction;
+      if (request.method === 'OPTIONS') {
+        this.questions.push(...this.requests.splice(this.requests.indexOf(request), 1));
+        transaction.respond(respondTo(request, 200, { headers: this.told }));
+        return;
+      }
       const status = this.answers.shift() ?? 200;
-      if (status > 0) transaction.respond(respondTo(transaction.request, status));
+      if (status > 0) transaction.respond(respondTo(request, status));
       for (const wake of this.#waiting.splice(0)) wake();
     };
   }

@@ -239,6 +239,7 @@ const schema = z.strictObject({
       confirmWait: milliseconds.default(DEFAULT_LIMITS.confirmWait),
       retention: milliseconds.default(DEFAULT_LIMITS.retention),
       inFlight: z.number().int().min(1).max(100_000).default(DEFAULT_LIMITS.inFlight),
+      wakeRate: z.number().int().min(0).max(1_000_000).default(DEFAULT_LIMITS.wakeRate),
       maxBodyBytes: z
         .number()
         .int()

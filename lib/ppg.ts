@@ -1,5 +1,6 @@
 import { type ContentHttpHandler, contentRouter } from '../handlers/content.ts';
 import { type PapHttpHandler, papRouter } from '../handlers/pap.ts';
+import { refuseStrangers } from '../handlers/strangers.ts';
 import { createAddressing } from './addressing/create.ts';
 import { type Clock, systemClock } from './base/clock.ts';
 import { PpgError } from './base/errors.ts';
@@ -63,6 +64,11 @@ export interface PpgOptions extends Omit<PpgConfiguration, 'store'> {
   readonly srf?: SrfLike | undefined;
   /** A second connected Srf to send over, without routes, so that the app's large frames and ours never meet. */
   readonly outbound?: SrfLike | undefined;
+  /**
+   * True where no app lives on `srf`: what strangers send to the gateway itself is refused 403 there, as the direct leg does
+   * in any case, and not passed on. Default false.
+   */
+  readonly standalone?: boolean | undefined;
   /** Is told of every SIP message of the direct leg, as it is on the wire. */
   readonly trace?: SipTraceListener | undefined;
   /** Any pino-shaped logger; default silent. */
@@ -140,6 +146,8 @@ export interface Ppg {
    * used, and keeps the old.
    */
   reloadTls(): void;
+  /** Users who registered and whose waiting pushes are not let go yet (`limits.wakeRate`). */
+  readonly wakesWaiting: number;
   /** Attempts under way. */
   readonly inFlight: number;
   /** Devices whose capabilities were known when a push came, and those that had to be asked. */
@@ -171,6 +179,7 @@ export function createPpg(given: PpgOptions): Ppg {
     allowDelivery,
     audit,
     trace,
+    standalone,
     ...rest
   } = given;
   const options = checkOptions({ ...rest, store: typeof store === 'object' ? undefined : store });
@@ -302,13 +311,14 @@ export function createPpg(given: PpgOptions): Ppg {
   const handlers = createSipHandlers({ registrations, trusts, own, imdn, engine, domain, clock, log });
   let stopped = false;
   const middleware = middlewareOf(handlers, () => stopped);
-  receiveOn(legs.all, middleware);
+  const alone = refuseStrangers(middleware, { own, trusts, log });
+  receiveOn(legs.all, alone);
 
   const arrival = arrivalReader(options.auth.trustedProxies);
 
   return {
     middleware,
-    mount: (app) => mountOn(app, handlers, middleware),
+    mount: (app) => mountOn(app, handlers, standalone === true ? alone : middleware),
     pap: () =>
       papRouter({
         auth: tenancy.auth,
@@ -388,6 +398,9 @@ export function createPpg(given: PpgOptions): Ppg {
     on: (event, listener) => events.on(event, listener),
     counts: () => keep.counts(),
     reloadTls: () => legs.stack?.reloadTls(),
+    get wakesWaiting() {
+      return engine.wakesWaiting;
+    },
     get inFlight() {
       return engine.inFlight;
     },

@@ -135,6 +135,8 @@ export class Engine implements PapService {
       pace,
       owner,
       inFlight: limits.inFlight,
+      wakeRate: limits.wakeRate,
+      subscribers: options.subscribers,
       retention: limits.retention,
       ...(options.retentions !== undefined && { retentions: options.retentions }),
       deliver: (claim) => deliverer.run(claim),
@@ -272,6 +274,11 @@ export class Engine implements PapService {
 
   get running(): boolean {
     return this.#state === 'running';
+  }
+
+  /** Users who registered and whose waiting pushes are not let go yet (limits.wakeRate). */
+  get wakesWaiting(): number {
+    return this.#scheduler.wakesWaiting;
   }
 
   /** Attempts under way. */

@@ -47,6 +47,8 @@ export class HopPace {
     }
     if (result.scope === 'hop') return this.#pause(result.after);
     const now = this.#clock.now();
+    // Taken out first, so that the map stays in the order of time.
+    this.#overloaded.delete(aor);
     this.#overloaded.set(aor, now);
     for (const [other, at] of this.#overloaded) {
       if (at >= now - this.#policy.window) break;
@@ -61,8 +63,14 @@ export class HopPace {
   }
 
   #pause(after: number | undefined): boolean {
-    if (this.paused) return false;
     const { first, longest } = this.#policy;
+    if (this.paused) {
+      // What was under way when the pause began does not lengthen it by itself, but may say how long it should be.
+      const until = this.#clock.now() + Math.min(longest, after ?? 0);
+      if (until <= this.#pausedUntil) return false;
+      this.#pausedUntil = until;
+      return true;
+    }
     const length = Math.min(longest, Math.max(after ?? 0, doubled(first, this.#pauses, longest)));
     this.#pauses++;
     this.#overloaded.clear();

@@ -13,6 +13,8 @@ export interface EngineLimits {
   readonly retention: number;
   /** Attempts under way at once. Each waits up to 32 s for a silent device, so it is far above the rate. */
   readonly inFlight: number;
+  /** Registrations a second whose waiting pushes are let go, 0: all at once; what comes faster waits its turn. */
+  readonly wakeRate: number;
 }
 
 export const DEFAULT_LIMITS: EngineLimits = {
@@ -20,6 +22,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   confirmWait: DAY,
   retention: 7 * DAY,
   inFlight: 5000,
+  wakeRate: 500,
 };
 
 /** When a recipient is tried again; times in milliseconds. */

@@ -7,15 +7,19 @@ import type { EngineEvents } from '../model/engine-events.ts';
 import type { Lease, Settled, Store } from '../store/store.ts';
 import type { HopPace } from './hop-pace.ts';
 import { LEASE } from './limits.ts';
-import type { Gate } from './subscribers.ts';
+import { recoverWakes } from './recover-wakes.ts';
+import type { Gate, Subscribers } from './subscribers.ts';
+import { WakeQueue } from './wake-queue.ts';
 
 /** Recipients claimed in one transaction: more would make a burst that UDP receivers drop (about 126 small datagrams). */
 const CLAIM_BATCH = 64;
 const EXPIRE_BATCH = 500;
 const PURGE_BATCH = 500;
 const PURGE_EVERY = 60_000;
-/** Registrations whose waiting pushes are looked up at once: shapes the storm after a core's restart. */
+/** Registrations whose waiting pushes are looked up at once. */
 const WAKE_BATCH = 32;
+/** Wakes that a start leaves waiting at a time: the registrations that come in meanwhile should not wait behind millions. */
+const WAKES_AT_START = 2000;
 /** After a store failure the scheduler looks again this much later. */
 const STORE_REST = 1000;
 /** And this much later when something is due that it could not have: whoever has it will be done by then. */
@@ -30,6 +34,10 @@ export interface SchedulerOptions {
   readonly pace: HopPace;
   readonly owner: string;
   readonly inFlight: number;
+  /** Registrations a second whose waiting pushes are let go; 0: all at once. */
+  readonly wakeRate: number;
+  /** Knows who is registered when the gateway starts. */
+  readonly subscribers: Pick<Subscribers, 'find'>;
   readonly retention: number;
   /** Shorter ones by initiator, milliseconds. */
   readonly retentions?: () => ReadonlyMap<string, number>;
@@ -45,7 +53,7 @@ export interface SchedulerOptions {
  */
 export class Scheduler {
   readonly #o: SchedulerOptions;
-  readonly #waking = new Set<string>();
+  readonly #waking: WakeQueue;
   readonly #idle = new Set<() => void>();
   #inFlight = 0;
   #running = false;
@@ -60,6 +68,9 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#o = options;
+    const { clock, wakeRate: rate, store } = options;
+    const ranks = store.waitingRanks === undefined ? undefined : (aors: readonly string[]) => this.#ranks(aors);
+    this.#waking = new WakeQueue({ clock, rate, ranks, onReady: () => this.#wakeSome() });
     options.gate.onReady(() => this.kick());
   }
 
@@ -67,6 +78,7 @@ export class Scheduler {
     this.#stopped = false;
     this.kick();
     this.#schedulePurge();
+    void this.#recoverWakes();
   }
 
   /** Hands out nothing more and resolves when every attempt under way has ended. */
@@ -82,6 +94,11 @@ export class Scheduler {
   /** Attempts under way. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Users who registered and are not woken yet. */
+  get wakesWaiting(): number {
+    return this.#waking.size;
   }
 
   /** True when an attempt could start now. */
@@ -106,7 +123,8 @@ export class Scheduler {
   run(claim: Claim): void {
     void this.#o.deliver(claim).finally(() => {
       this.#inFlight--;
-      if ((this.#starved && this.#roomForBatch) || this.#waking.size > 0) this.kick();
+      if (this.#starved && this.#roomForBatch) this.kick();
+      else if (this.#waking.size > 0) this.#wakeSome();
       this.#settleIdle();
     });
   }
@@ -230,11 +248,15 @@ export class Scheduler {
   }
 
   #wakeSome(): void {
+    if (this.#stopped) return;
     while (this.#wakes < WAKE_BATCH && this.#waking.size > 0) {
-      const [aor] = this.#waking;
       const lease = this.reserve(1);
-      if (lease === undefined || aor === undefined) return; // kick() comes by again when there is room
-      this.#waking.delete(aor);
+      if (lease === undefined) return; // whoever makes room, or opens the way, comes by again
+      const aor = this.#waking.take();
+      if (aor === undefined) {
+        this.release(1);
+        return;
+      }
       this.#wakes++;
       void this.#wakeOne(aor, lease);
     }
@@ -243,8 +265,10 @@ export class Scheduler {
   async #wakeOne(aor: string, lease: Lease): Promise<void> {
     try {
       const claim = await this.#o.store.wake({ aor, now: this.#o.clock.now(), ...lease });
-      if (claim === undefined) this.release(1);
-      else this.run(claim);
+      if (claim === undefined) {
+        this.#waking.giveBack();
+        this.release(1);
+      } else this.run(claim);
     } catch (error) {
       this.release(1);
       if (!this.#stopped)
@@ -256,6 +280,36 @@ export class Scheduler {
       this.#wakes--;
       this.#wakeSome();
       this.#settleIdle();
+    }
+  }
+
+  async #ranks(aors: readonly string[]): Promise<readonly (number | undefined)[] | undefined> {
+    try {
+      return await this.#o.store.waitingRanks?.(aors);
+    } catch {
+      return undefined; // whoever wakes them will meet the same store, and say so
+    }
+  }
+
+  async #recoverWakes(): Promise<void> {
+    const { store, subscribers, clock, log } = this.#o;
+    try {
+      await recoverWakes({
+        store,
+        find: (aor) => subscribers.find(aor),
+        wake: (aor) => this.wake(aor),
+        room: async () => {
+          while (!this.#stopped && this.#waking.size > WAKES_AT_START)
+            await new Promise<void>((resolve) => clock.setTimeout(resolve, CLAIM_REST));
+        },
+        stopped: () => this.#stopped,
+      });
+    } catch (error) {
+      if (!this.#stopped)
+        log.error(
+          { cause: messageOf(error) },
+          'waiting users who are registered could not all be woken; the slow retry will',
+        );
     }
   }
 

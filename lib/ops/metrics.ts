@@ -268,6 +268,14 @@ function gaugeStore(ppg: Observed, registers: Registry[], clock: Clock): void {
     },
   });
   new Gauge({
+    name: 'ppg_wakes_waiting',
+    help: 'Users who registered and whose waiting pushes are not let go yet (limits.wakeRate)',
+    registers,
+    collect() {
+      this.set(ppg.wakesWaiting ?? 0);
+    },
+  });
+  new Gauge({
     name: 'ppg_recipients',
     help: 'Recipients in the store that are not final, by state',
     labelNames: ['state'],

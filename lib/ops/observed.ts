@@ -12,6 +12,8 @@ export interface Observed {
   readonly inFlight: number;
   /** Devices whose capabilities were known when a push came, and those that had to be asked. */
   readonly capabilityCounts: { readonly hits: number; readonly misses: number };
+  /** Users who registered and are not woken yet. */
+  readonly wakesWaiting?: number | undefined;
   readonly ready: boolean;
   /** Subscriptions to the reg event; undefined where there are none. */
   readonly regEvents?: RegEventCounts | undefined;

@@ -380,6 +380,32 @@ class MemoryStore implements Store {
     });
   }
 
+  async waitingRanks(aors: readonly string[]): Promise<readonly (number | undefined)[]> {
+    this.#check();
+    return aors.map((aor) => this.#waitingRank(aor));
+  }
+
+  async waitingUsers({
+    after,
+    limit,
+  }: {
+    after: string;
+    limit: number;
+  }): Promise<{ readonly aors: readonly string[]; readonly last: string | undefined }> {
+    this.#check();
+    const page = [...this.#data.registrations.keys()].filter((aor) => aor > after).sort();
+    const looked = page.slice(0, limit);
+    return { aors: looked.filter((aor) => this.#waitingRank(aor) !== undefined), last: looked.at(-1) };
+  }
+
+  #waitingRank(aor: string): number | undefined {
+    let best: number | undefined;
+    for (const { offline, of } of this.#data.lines.get(aor) ?? []) {
+      if (offline && (best === undefined || of.rank < best)) best = of.rank;
+    }
+    return best;
+  }
+
   async counts(): Promise<StoreCounts> {
     this.#check();
     return countsOf(this.#data);

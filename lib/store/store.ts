@@ -243,6 +243,22 @@ export interface Store {
   registration(aor: string): Promise<Registration | undefined>;
   saveRegistration(registration: Registration): Promise<void>;
 
+  /**
+   * The best rank (priorityRank) of what waits for a registration of each of these users, in their order; undefined for
+   * whom nothing waits. Without this method wakes go in the order of registrations alone.
+   */
+  waitingRanks?(aors: readonly string[]): Promise<readonly (number | undefined)[]>;
+
+  /**
+   * Of the next `limit` users behind `after` whose registration is kept, in the order of their names, those for whom
+   * something waits for a registration. `last` is the last one looked at; undefined: there are no more. Without this
+   * method a wake that a process took with it waits for the slow retry.
+   */
+  waitingUsers?(query: {
+    after: string;
+    limit: number;
+  }): Promise<{ readonly aors: readonly string[]; readonly last: string | undefined }>;
+
   counts(): Promise<StoreCounts>;
 
   /** What an operator asks for; without it the gateway has no quotas on open pushes, no replay and no erasure. */

@@ -31,6 +31,8 @@ export const OP = {
   erase: 33,
   purgeOf: 34,
   content: 35,
+  waitingRanks: 36,
+  waitingUsers: 37,
   cancel: 18,
   replace: 19,
 } as const;

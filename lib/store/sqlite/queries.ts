@@ -24,17 +24,28 @@ const FIRST_END = 'SELECT ends FROM recipient INDEXED BY recipient_ends WHERE st
 const FIRST_NOTIFY = `
   SELECT notify_due FROM recipient INDEXED BY recipient_notify WHERE notify_due IS NOT NULL ORDER BY notify_due LIMIT 1`;
 
+const WAITING_RANK = `
+  SELECT MIN(rank) FROM recipient INDEXED BY recipient_line WHERE state = 0 AND aor = ? AND offline = 1`;
+
+/** A page of all registrations, so that no call looks at more of them than that. */
+const WAITING_USERS = `
+  SELECT aor, EXISTS (
+    SELECT 1 FROM recipient r INDEXED BY recipient_line WHERE r.state = 0 AND r.aor = g.aor AND r.offline = 1)
+  FROM registration g WHERE aor > ? ORDER BY aor LIMIT ?`;
+
 const time = (row: SqlRow | undefined): number => {
   const value = row === undefined ? NEVER : Number(row[0]);
   return value === NEVER ? Number.POSITIVE_INFINITY : value;
 };
 
-type Queries = Record<'status' | 'content' | 'nextDue' | 'counts', Handler>;
+type Queries = Record<'status' | 'content' | 'waitingRanks' | 'waitingUsers' | 'nextDue' | 'counts', Handler>;
 
 export function queries(db: Database, live: Live): Queries {
   const selectPush = db.prepare(SELECT_PUSH);
   const selectContent = db.prepare(SELECT_CONTENT);
   const selectRecipients = db.prepare(SELECT_RECIPIENTS);
+  const waitingRank = db.prepare(WAITING_RANK);
+  const waitingUsers = db.prepare(WAITING_USERS);
   const firstDue = db.prepare(FIRST_DUE);
   const firstEnd = db.prepare(FIRST_END);
   const firstNotify = db.prepare(FIRST_NOTIFY);
@@ -47,6 +58,14 @@ export function queries(db: Database, live: Live): Queries {
     },
 
     content: (args): SqlRow | null => selectContent.get([...(args as unknown as [string, number])]) ?? null,
+
+    waitingRanks: (aors): readonly (number | null)[] =>
+      aors.map((aor) => {
+        const rank = live.tally.pending === 0 ? null : waitingRank.get([aor])?.[0];
+        return typeof rank === 'number' ? rank : null;
+      }),
+
+    waitingUsers: (args): SqlRow[] => waitingUsers.all([...(args as unknown as [string, number])]),
 
     /** Claims, expiry, notifications; Infinity for none. */
     nextDue: (): readonly [number, number, number] => {

@@ -234,6 +234,22 @@ class ThreadStore implements SqliteStore {
     await this.#thread.call([OP.saveRegistration, registration.aor, JSON.stringify(registration)]);
   }
 
+  async waitingRanks(aors: readonly string[]): Promise<readonly (number | undefined)[]> {
+    const ranks = (await this.#thread.call([OP.waitingRanks, ...aors])) as (number | null)[];
+    return ranks.map((rank) => rank ?? undefined);
+  }
+
+  async waitingUsers({
+    after,
+    limit,
+  }: {
+    after: string;
+    limit: number;
+  }): Promise<{ readonly aors: readonly string[]; readonly last: string | undefined }> {
+    const rows = (await this.#thread.call([OP.waitingUsers, after, limit])) as [string, number][];
+    return { aors: rows.flatMap(([aor, waits]) => (waits === 1 ? [aor] : [])), last: rows.at(-1)?.[0] };
+  }
+
   async counts(): Promise<StoreCounts> {
     const answer = await this.#thread.call([OP.counts]);
     const [pending, sending, awaitingConfirmation, notifications, deadNotifications] = answer as StoreCount5;

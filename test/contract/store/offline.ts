@@ -53,6 +53,32 @@ export const offlineRules: StoreRules = (use) => {
       assert.deepEqual(order, ['k4', 'k1', 'k3', 'k2']);
     });
 
+    it('says for whom something waits for a registration, and with which priority', async () => {
+      const { store } = use();
+      assert.ok(store.waitingRanks && store.waitingUsers);
+      for (const [key, user, priority] of [
+        ['k1', 'alice', 'low'],
+        ['k2', 'bob', 'high'],
+        ['k3', 'carol', 'medium'],
+      ] as const) {
+        const claim = await submitAndClaim(store, key, { users: [user], priority });
+        await settle(store, claim, user === 'carol' ? retryAt(T0 + HOUR) : offlineUntil(T0 + HOUR));
+      }
+      await submit(store, 'k4', { priority: 'medium' });
+      const users = ['alice', 'bob', 'carol', 'dave'].map((user) => `sip:${user}@example.com`);
+      const [alice, bob, ...others] = users as [string, string, ...string[]];
+      assert.deepEqual(await store.waitingRanks(users), [2, 0, undefined, undefined]);
+      assert.deepEqual(await store.waitingUsers({ after: '', limit: 9 }), { aors: [], last: undefined });
+      for (const aor of [alice, bob, ...others]) {
+        await store.saveRegistration({ aor, registered: true, devices: [], updatedAt: T0, expiresAt: T0 + HOUR });
+      }
+      assert.deepEqual(await store.waitingUsers({ after: '', limit: 1 }), { aors: [alice], last: alice });
+      const rest = await store.waitingUsers({ after: alice, limit: 9 });
+      assert.deepEqual(rest, { aors: [bob], last: others.at(-1) });
+      assert.ok(await store.wake({ aor: alice, now: T0 + 5, ...lease() }));
+      assert.deepEqual(await store.waitingRanks([alice]), [undefined]);
+    });
+
     it('one that finds the user absent parks the whole line: no probe for each push', async () => {
       const { store } = use();
       const claim = await submitAndClaim(store, 'k1');

@@ -47,6 +47,34 @@ describe('pace of the next hop', () => {
     assert.equal(pace.pausedUntil - clock.now(), DEFAULT_HOP_PACE.longest);
   });
 
+  it('one that says so again and again does not keep the words of others alive', () => {
+    const clock = new FakeClock();
+    const pace = new HopPace(clock);
+    for (const n of [1, 2, 3, 4]) pace.learn(`sip:${n}@ims.test`, overload('recipient'));
+    clock.tick(DEFAULT_HOP_PACE.window - 1);
+    pace.learn('sip:1@ims.test', overload('recipient'));
+    clock.tick(2);
+    pace.learn('sip:1@ims.test', overload('recipient'));
+    assert.equal(pace.learn('sip:5@ims.test', overload('recipient')), false);
+  });
+
+  it('a pause becomes as long as a later answer asks, and no shorter', () => {
+    const clock = new FakeClock();
+    const pace = new HopPace(clock);
+    pace.learn('sip:a@ims.test', overload('hop'));
+    assert.equal(pace.learn('sip:b@ims.test', overload('hop')), false);
+    assert.equal(pace.learn('sip:c@ims.test', overload('hop', 20_000)), true);
+    assert.equal(pace.learn('sip:d@ims.test', overload('hop', 5000)), false);
+    assert.equal(pace.pausedUntil - clock.now(), 20_000);
+  });
+
+  it('the longest Retry-After of several recipients counts for the hop', () => {
+    const clock = new FakeClock();
+    const pace = new HopPace(clock);
+    for (const n of [1, 2, 3, 4, 5]) pace.learn(`sip:${n}@ims.test`, overload('recipient', n === 5 ? 7000 : undefined));
+    assert.equal(pace.pausedUntil - clock.now(), 7000);
+  });
+
   it('pauses lengthen while nothing gets through and start anew after a delivery', () => {
     const clock = new FakeClock();
     const pace = new HopPace(clock);

@@ -10,11 +10,12 @@ import type { RecipientRef } from './model/push.ts';
 import type { HandlersByMethod } from './mount.ts';
 import { assertedIdentity } from './sip/asserted-identity.ts';
 import type { OwnAddress } from './sip/own-address.ts';
+import type { RegisterNews } from './sip/registration-sources.ts';
 import type { Registrations } from './sip/registrations.ts';
 import type { TrustedPeers } from './sip/trusted-peers.ts';
 
 export interface SipHandlersOptions {
-  readonly registrations: Registrations;
+  readonly registrations: Registrations & RegisterNews;
   readonly trusts: TrustedPeers;
   readonly own: OwnAddress;
   readonly imdn: Pick<ImdnAsker, 'refOf'>;
@@ -39,7 +40,16 @@ export function createSipHandlers(options: SipHandlersOptions): HandlersByMethod
   return new Map([
     [
       'REGISTER',
-      createRegisterHandler({ registrations, trusts, own, running: () => engine.running, domain, clock, log }),
+      createRegisterHandler({
+        registrations,
+        news: registrations,
+        trusts,
+        own,
+        running: () => engine.running,
+        domain,
+        clock,
+        log,
+      }),
     ],
     ['OPTIONS', createOptionsHandler({ own, log })],
     [

@@ -121,7 +121,7 @@ async function start(
       trustedPeers: ownCore ? [...new Set([...sip.trustedPeers, loopbackOf(sip.host)])] : sip.trustedPeers,
       direct: sip.leg === 'drachtio' ? false : directOf(config),
     },
-    ...(server !== undefined && { srf: server.srf, outbound: server.outbound }),
+    ...(server !== undefined && { srf: server.srf, outbound: server.outbound, standalone: true }),
     trace: traceOf('direct'),
     clock,
     log,

@@ -3,6 +3,8 @@ import type { RegEvents } from './reg-event.ts';
 import type { RegistrationUpdate } from './registration-update.ts';
 import type { Registrations } from './registrations.ts';
 
+type Known = Registration | undefined;
+
 /** What a REGISTER told, once it is known by which way it came. */
 export interface RegisterNews {
   /** Third-party REGISTER of a core. */
@@ -22,25 +24,23 @@ export function withRegEvents(
   source: 'reg-event' | 'both',
 ): Registrations & RegisterNews {
   /** What is known, once somebody was asked who knows more. */
-  function completed(
-    aor: string,
-    known: Registration | undefined,
-  ): Registration | undefined | Promise<Registration | undefined> {
+  function completed(aor: string, known: Known): Known | Promise<Known> {
     const asked = regEvents.ask(aor);
-    if (asked === undefined || isEnough(known)) return known;
-    return asked.then(() => registrations.find(aor));
+    if (asked === undefined || isEnough(known)) return believed(aor, known);
+    return asked.then(async () => believed(aor, await registrations.find(aor)));
   }
 
+  /** Where nobody would tell that he came back, a user who left is not known to be away. */
+  const believed = (aor: string, known: Known): Known =>
+    source === 'reg-event' && known?.registered === false && !regEvents.watches(aor) ? undefined : known;
+
   /** Whether a push can go out on it: what is stored of a user who was there may be sent to while the core is asked. */
-  function isEnough(known: Registration | undefined): boolean {
+  function isEnough(known: Known): boolean {
     if (known === undefined) return false;
     return known.registered ? known.devices.length > 0 : source === 'both';
   }
 
-  function look(
-    aor: string,
-    known: Registration | undefined,
-  ): Registration | undefined | Promise<Registration | undefined> {
+  function look(aor: string, known: Known): Known | Promise<Known> {
     // Where REGISTERs tell as well, the reg event is for what they left open.
     return source === 'both' && isEnough(known) ? known : completed(aor, known);
   }

@@ -1,13 +1,31 @@
 import assert from 'node:assert/strict';
+import { createImdnReader } from '../../handlers/imdn.ts';
 import { createMessageHandler } from '../../handlers/message.ts';
 import { systemClock } from '../../lib/base/clock.ts';
 import { silentLogger } from '../../lib/base/log.ts';
 import { createPpg } from '../../lib/ppg.ts';
-import { assertedIdentity, speaksFor } from '../../lib/sip/asserted-identity.ts';
+import { assertedIdentity } from '../../lib/sip/asserted-identity.ts';
 import { createDirectLeg } from '../../lib/sip/direct-leg.ts';
 import { trustedPeers as peers } from '../../lib/sip/trusted-peers.ts';
 import { loopbackStack, messageRequest, send, statusOf } from '../support/sip-loopback.ts';
 import { DOMAIN, Scene, until } from './scene.ts';
+
+/** RFC 5438 section 7.2.1 within RFC 3862. */
+const DELIVERED = `From: <sip:alice@${DOMAIN}>\r
+To: <sip:push@${DOMAIN}>\r
+NS: imdn <urn:ietf:params:imdn>\r
+imdn.Message-ID: d834jied93rf\r
+\r
+Content-type: message/imdn+xml\r
+Content-Disposition: notification\r
+\r
+<?xml version="1.0" encoding="UTF-8"?>\r
+<imdn xmlns="urn:ietf:params:xml:ns:imdn">\r
+<message-id>34jk324j</message-id>\r
+<datetime>2026-09-21T14:00:00-05:00</datetime>\r
+<delivery-notification><status><delivered/></status></delivery-notification>\r
+</imdn>\r
+`;
 
 describe('REQ19: only users who are registered and want it', () => {
   let scene: Scene;
@@ -60,7 +78,7 @@ describe('REQ19: only users who are registered and want it', () => {
 
   for (const [who, trustedPeers, status, known] of [
     ['the core', ['127.0.0.1'], 200, 1],
-    ['somebody who is not the core, whatever identity he asserts,', ['192.0.2.1'], 404, 0],
+    ['somebody who is not the core, whatever identity he asserts,', ['192.0.2.1'], 403, 0],
   ] as const) {
     it(`a registration told of by ${who} counts ${known === 1 ? '' : 'not '}`.trim(), async () => {
       const ppg = createPpg({
@@ -90,29 +108,44 @@ describe('REQ19: only users who are registered and want it', () => {
     });
   }
 
-  for (const [who, asserted, trustedPeers, status] of [
-    ['the user whom the core vouches for', 'alice', ['127.0.0.1'], 200],
-    ['another user whom the core vouches for', 'mallory', ['127.0.0.1'], 403],
-    ['nobody whom the core vouches for', undefined, ['127.0.0.1'], 403],
-    ['a stranger who asserts to be the user', 'alice', ['192.0.2.1'], 403],
+  const alice = `sip:alice@${DOMAIN}`;
+  for (const [who, asserted, trustedPeers, status, proofs] of [
+    ['the user whom the core vouches for', 'alice', ['127.0.0.1'], 200, 1],
+    ['another user whom the core vouches for', 'mallory', ['127.0.0.1'], 200, 0],
+    ['somebody whom the core names so that nobody can read it', '>', ['127.0.0.1'], 403, 0],
+    ['a stranger who asserts to be the user', 'alice', ['192.0.2.1'], 403, 0],
   ] as const) {
-    it(`a report of ${who}: ${status}`, async () => {
+    it(`a report of ${who}: ${status}, and it ${proofs === 1 ? 'counts' : 'does not count'}`, async () => {
       const trusts = peers(trustedPeers);
+      const proven: string[] = [];
+      const imdn = createImdnReader({
+        asker: { refOf: () => ({ push: 'p', index: 0, device: 'aor', isTo: (aor) => aor === alice }) },
+        prove: async (_ref, { kind }) => proven.push(kind) > 0,
+        find: () => undefined,
+        trusts,
+        domain: DOMAIN,
+        log: silentLogger,
+      });
+      const handler = createMessageHandler({
+        own: { isIdentity: () => true },
+        readers: [imdn],
+        identityOf: (request) => assertedIdentity(request, trusts, DOMAIN),
+        log: silentLogger,
+      });
       const gateway = await loopbackStack();
       const leg = createDirectLeg({ stack: gateway.stack, clock: systemClock });
-      leg.onRequest((req, res, next) =>
-        createMessageHandler({
-          own: { isIdentity: () => true },
-          readers: [(_report, identity) => (speaksFor(identity, `sip:alice@${DOMAIN}`) ? 200 : 403)],
-          identityOf: (request) => assertedIdentity(request, trusts, DOMAIN),
-          log: silentLogger,
-        })(req, res, next),
-      );
+      leg.onRequest(handler);
+      await leg.start();
       const peer = await loopbackStack();
       try {
-        const said = asserted === undefined ? {} : { 'P-Asserted-Identity': `<sip:${asserted}@${DOMAIN}>` };
-        const report = messageRequest({ From: `<sip:alice@${DOMAIN}>;tag=1`, ...said });
+        const headers = {
+          From: `<${alice}>;tag=1`,
+          'P-Asserted-Identity': `<sip:${asserted}@${DOMAIN}>`,
+          'Content-Type': 'message/cpim',
+        };
+        const report = messageRequest(headers, Buffer.from(DELIVERED));
         assert.equal(statusOf(await send(peer.stack, report, gateway.at('udp')).next()), status);
+        assert.equal(proven.length, proofs);
       } finally {
         await Promise.all([peer.stack.stop(), leg.stop()]);
       }

@@ -140,6 +140,7 @@ export const retentionRules: StoreRules = (use) => {
         ],
         updatedAt: T0,
         expiresAt: T0 + HOUR,
+        servedBy: 'sip:scscf.example.com:6060',
       };
       await store.saveRegistration(registration);
       assert.deepEqual(await store.registration(aor), registration);

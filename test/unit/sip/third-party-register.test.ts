@@ -92,6 +92,15 @@ describe('third-party REGISTER', () => {
     assert.deepEqual(device?.applications, ['mms.ua', 'ulp.ua']);
   });
 
+  it('the Contact is the S-CSCF that serves the user, and one that is no SIP URI is nobody', () => {
+    const of = (contact: string) => readWell(REGISTER, 'message/sip', { Contact: contact }).servedBy;
+    assert.equal(
+      of('<sip:scscf.ims.example.com:6060;transport=tcp>;expires=60'),
+      'sip:scscf.ims.example.com:6060;transport=tcp',
+    );
+    for (const none of ['<tel:+1>', '*', '<sip:a@b', 'sip:x\ty']) assert.equal(of(none), undefined);
+  });
+
   it('service information beside it does not matter', () => {
     const body = multipart(
       ['application/3gpp-ims+xml', '<ims-3gpp version="1"><service-info>x</service-info></ims-3gpp>'],

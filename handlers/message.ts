@@ -7,7 +7,7 @@ import { answer } from './answer.ts';
 /**
  * Reads one kind of report on our pushes (a disposition notification, an RP-ACK). Answers the SIP status for a MESSAGE
  * that is such a report, undefined for one that is not; it does its work by itself afterwards. `identity` is the user whom
- * the core vouches for as its sender; undefined when it vouches for nobody: see speaksFor.
+ * the core vouches for as its sender; undefined when it vouches for nobody.
  */
 export type ReportReader = (req: RequestLike, identity?: readonly string[]) => number | undefined;
 

@@ -22,7 +22,3 @@ export function assertedIdentity(req: RequestLike, trusts: TrustedPeers, domain:
     return undefined;
   }
 }
-
-/** Whether whoever sent a request may speak for that user: only the user, and only when the core vouches for it. */
-export const speaksFor = (identity: readonly string[] | undefined, aor: string): boolean =>
-  identity?.includes(aor) ?? false;

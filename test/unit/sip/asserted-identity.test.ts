@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { assertedIdentity, speaksFor } from '../../../lib/sip/asserted-identity.ts';
+import { assertedIdentity } from '../../../lib/sip/asserted-identity.ts';
 import { trustedPeers } from '../../../lib/sip/trusted-peers.ts';
 import { fakeRequest } from '../../support/fake-sip.ts';
 
@@ -32,10 +32,4 @@ describe('asserted identity', () => {
 
   it('from a peer that is not trusted is nobody’s', () =>
     assert.equal(read('<sip:alice@ims.test>', '192.0.2.1'), undefined));
-
-  it('speaks for the user it names and for nobody else', () => {
-    assert.equal(speaksFor([ALICE, 'sip:+49301234@ims.test'], ALICE), true);
-    assert.equal(speaksFor(['sip:bob@ims.test'], ALICE), false);
-    assert.equal(speaksFor(undefined, ALICE), false);
-  });
 });

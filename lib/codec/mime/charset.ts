@@ -14,6 +14,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   'iso8859-1': 'iso-8859-1',
   'iso_8859-1': 'iso-8859-1',
   l1: 'iso-8859-1',
+  cp1252: 'windows-1252',
   'iso-10646-ucs-2': 'utf-16',
   'ucs-2': 'utf-16',
 };
@@ -73,6 +74,8 @@ export function decodeCharset(octets: Buffer, charset: string): string {
       return octets.toString('latin1');
     case 'iso-8859-1': // what TextDecoder takes for it is windows-1252
       return octets.toString('latin1');
+    case 'windows-1252': // what TextDecoder of Node 20 takes for it is iso-8859-1
+      return octets.toString('latin1').replace(C1, (each) => WINDOWS_C1[each.charCodeAt(0) - 0x80] ?? each);
     case 'utf-8':
       if (!isUtf8(octets)) throw notIn(name);
       return withoutMark(octets.toString('utf8'));
@@ -82,6 +85,9 @@ export function decodeCharset(octets: Buffer, charset: string): string {
       return decoded(octets, name);
   }
 }
+
+const C1 = /[\x80-\x9f]/g;
+const WINDOWS_C1 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
 function decoded(octets: Buffer, name: string): string {
   let decoder: TextDecoder;

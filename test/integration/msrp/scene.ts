@@ -9,6 +9,7 @@ import { createPpg, type Ppg, type PpgOptions } from '../../../lib/ppg.ts';
 import type { PushRequest } from '../../../lib/push-request.ts';
 import { connectSrf } from '../../../lib/sip/srf-link.ts';
 import { createSipStack } from '../../../lib/stack/stack.ts';
+import type { SipTrace } from '../../../lib/stack/trace.ts';
 import type { ListenPoint, Protocol } from '../../../lib/stack/types.ts';
 import { createMemoryBindings } from '../../../lib/store/memory-bindings.ts';
 import { freePorts } from '../../support/ports.ts';
@@ -33,6 +34,11 @@ export class MsrpScene {
   readonly #phones: Phone[] = [];
   #core: Core | undefined;
   #corePort = 0;
+  /** Answers of the gateway to the core's third-party REGISTERs, and who waits for them. */
+  #told = 0;
+  #onTold: (() => void)[] = [];
+  /** Methods of the requests that came to the core. */
+  readonly methods: string[] = [];
   #ppg: Ppg | undefined;
 
   constructor(leg: Leg) {
@@ -53,7 +59,12 @@ export class MsrpScene {
       { ...point('udp'), port: one },
       { ...point('tcp'), port: one },
     ];
-    const stack = createSipStack({ clock: systemClock, log: silentLogger, listen: at(port) });
+    const stack = createSipStack({
+      clock: systemClock,
+      log: silentLogger,
+      listen: at(port),
+      trace: (one) => this.#onTrace(one),
+    });
     const gateway = this.#net === undefined ? direct : this.#net.sipPort('udp');
     this.#core = createCore({
       clock: systemClock,
@@ -97,8 +108,22 @@ export class MsrpScene {
       ...more,
     });
     this.#phones.push(phone);
+    const told = this.#told;
     await phone.start();
+    // Until the gateway knows of the device, pushes would fork.
+    while (this.#told === told) await new Promise<void>((resolve) => this.#onTold.push(resolve));
     return phone;
+  }
+
+  #onTrace({ direction, octets }: SipTrace): void {
+    const text = octets.toString('latin1');
+    if (direction === 'in') {
+      const [method = ''] = text.split(' ', 1);
+      this.methods.push(method);
+    }
+    if (direction !== 'in' || !/^SIP\/2.0 200 .*^CSeq: \d+ REGISTER/ims.test(text)) return;
+    this.#told++;
+    for (const wake of this.#onTold.splice(0)) wake();
   }
 
   /** Submits a push and waits for its end. */

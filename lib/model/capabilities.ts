@@ -2,6 +2,7 @@ import type { RecipientAddress } from './address.ts';
 import { sameApplication } from './application-id.ts';
 import type { Device, Registration } from './device.ts';
 import { knownApplications, knownLanguages, knownTypes } from './device-knowledge.ts';
+import { canBecome } from './media-forms.ts';
 
 /** What a client can take, in the terms of UAProf's PushCharacteristics (WAP-248). Absent means not known. */
 export interface ClientCapabilities {
@@ -80,7 +81,7 @@ function common(
 /**
  * Says what is wrong with capabilities that were taken for granted, in the light of what the user's devices told;
  * undefined when nothing is, or too little is known. Each value must be met by one device; a device that tells nothing
- * of a matter may well meet it.
+ * of a matter may well meet it, and a type is met by its other form too (docs/transformations.md).
  */
 export function contradiction(
   assumed: ClientCapabilities,
@@ -97,8 +98,10 @@ export function contradiction(
   }
   const types = devices.map(knownTypes);
   if (types.every((each) => each !== undefined)) {
+    const told = types.flat();
     for (const wanted of assumed.types ?? []) {
-      if (!types.flat().some((type) => covers(type, wanted))) return `no device of the user takes ${wanted}`;
+      if (told.some((type) => covers(type, wanted)) || canBecome(wanted, told) !== undefined) continue;
+      return `no device of the user takes ${wanted}`;
     }
   }
   return undefined;

@@ -76,6 +76,7 @@ describe('what is known of a client', () => {
 });
 
 describe('capabilities that were taken for granted', () => {
+  const takesBinary = { ...phone, features: { type: '<application/vnd.wap.sic>' } };
   const cases: [string, Parameters<typeof contradiction>[0], (typeof phone)[], RegExp | undefined][] = [
     ['an application that runs', { applications: ['mms.ua'] }, [phone], undefined],
     ['an application in another spelling', { applications: ['X-WAP-Application:MMS.UA'] }, [phone], undefined],
@@ -88,6 +89,8 @@ describe('capabilities that were taken for granted', () => {
     ['a range', { types: ['text/*', '*/*'] }, [phone], undefined],
     ['a type that is not taken', { types: ['text/html'] }, [phone, meter], /takes text\/html/],
     ['a type, and a device that tells of none', { types: ['text/html'] }, [phone, silent], undefined],
+    ['a type whose other form is taken', { types: ['text/vnd.wap.si'] }, [takesBinary], undefined],
+    ['a type that has no other form taken', { types: ['text/vnd.wap.sl'] }, [takesBinary], /takes text\/vnd\.wap\.sl/],
     ['nothing', {}, [phone], undefined],
     ['no device', { types: ['text/html'] }, [], undefined],
   ];

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { cpimHeader, readCpim } from '../../lib/codec/cpim/cpim.ts';
+import type { Recipient } from '../../lib/model/push.ts';
+import { loopbackStack, messageRequest, send, statusOf } from '../support/sip-loopback.ts';
+import { DOMAIN, Scene, until } from './scene.ts';
+
+const qos = 'delivery-method="confirmed"';
+
+describe('REQ8: confirmed push', () => {
+  let scene: Scene;
+  before(async () => {
+    scene = await Scene.of({ sip: { imdn: 'auto' } });
+  });
+  after(() => scene.close());
+
+  const recipient = async (pushId: string): Promise<Recipient | undefined> =>
+    (await scene.node.ppg.status(pushId, 'shop'))?.recipients[0];
+  const awaiting = async (pushId: string): Promise<Recipient> => {
+    for (;;) {
+      const found = await recipient(pushId);
+      if (found?.state === 'awaiting-confirmation') return found;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+
+  it('the 200 of the device is the confirmation', async () => {
+    const phone = await scene.phone('alice');
+    await scene.code('shop', { pushId: '200', qos, attributes: scene.notify });
+    const { state, code, qos: used } = await until(() => scene.notified('200')[0]);
+    assert.deepEqual([state, code, used?.deliveryMethod], ['delivered', 1000, 'confirmed']);
+    assert.equal(phone.pushes.length, 1);
+  });
+
+  it('a 202 alone never is: the push stays pending, cannot be cancelled, and is told of only when its time is over', async () => {
+    await scene.phone('relayed', { answers: '202' });
+    await scene.code('shop', { pushId: '202', qos, to: [`sip:relayed@${DOMAIN}`], attributes: scene.notify });
+    assert.equal((await awaiting('202')).attempts.at(-1)?.result, 'accepted');
+    const status = await scene.pap('shop', '<statusquery-message push-id="202"/>');
+    assert.ok(status.message === 'statusquery-response');
+    assert.deepEqual(
+      status.results.map(({ state, qos: used }) => [state, used?.deliveryMethod]),
+      [['pending', 'confirmed']],
+    );
+    const cancel = await scene.pap('shop', '<cancel-message push-id="202"/>');
+    assert.ok(cancel.message === 'cancel-response');
+    assert.deepEqual(
+      cancel.results.map(({ code }) => code),
+      [2008],
+    );
+    assert.deepEqual(scene.notified('202'), []);
+  });
+
+  it('without any proof the push times out, and never counts as delivered', async () => {
+    const short = await Scene.of({ config: { limits: { confirmWait: 200 } } });
+    try {
+      await short.phone('relayed', { answers: '202' });
+      await short.code('shop', { pushId: 't', qos, to: [`sip:relayed@${DOMAIN}`], attributes: short.notify });
+      const { state, code } = await until(() => short.notified('t')[0]);
+      assert.deepEqual([state, code], ['timeout', 4000]);
+    } finally {
+      await short.close();
+    }
+  });
+
+  it('preferconfirmed takes the 202 where no proof will come, and says that it was unconfirmed', async () => {
+    await scene.phone('prefers', { answers: '202' });
+    const wishes = { to: [`sip:prefers@${DOMAIN}`], qos: 'delivery-method="preferconfirmed"' };
+    await scene.code('shop', { pushId: 'p', ...wishes, attributes: scene.notify });
+    const { state, qos: used } = await until(() => scene.notified('p')[0]);
+    assert.deepEqual([state, used?.deliveryMethod], ['delivered', 'unconfirmed']);
+  });
+
+  it('a disposition notification of the device is a confirmation, after a 202 as well', async () => {
+    const phone = await scene.phone('imdn', { answers: '202', accept: ['text/plain', 'message/cpim'] });
+    const to = [`sip:imdn@${DOMAIN}`];
+    await scene.code('shop', { pushId: 'imdn', qos, to, body: 'hello', attributes: scene.notify });
+    await awaiting('imdn');
+    const [push] = phone.pushes;
+    assert.equal(push?.contentType, 'message/cpim');
+    const { headers, entity, body } = readCpim(push.body);
+    assert.deepEqual([cpimHeader(entity, 'Content-Type'), body.toString()], ['text/plain', 'hello']);
+
+    const device = await loopbackStack();
+    try {
+      const port = scene.node.ppg.directListening.find(({ protocol }) => protocol === 'udp')?.port ?? 0;
+      const told = `<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>${cpimHeader(headers, 'imdn.Message-ID')}</message-id><delivery-notification><status><delivered/></status></delivery-notification></imdn>`;
+      const report = messageRequest(
+        {
+          From: `<sip:imdn@${DOMAIN}>;tag=1`,
+          To: `<sip:push@${DOMAIN}>`,
+          'P-Asserted-Identity': `<sip:imdn@${DOMAIN}>`,
+          'Content-Type': 'message/cpim',
+        },
+        Buffer.from(`From: <sip:imdn@${DOMAIN}>\r\n\r\nContent-Type: message/imdn+xml\r\n\r\n${told}`),
+      );
+      const hop = { protocol: 'udp', host: '127.0.0.1', port } as const;
+      const answer = await send(device.stack, { ...report, uri: `sip:push@${DOMAIN}` }, hop).next();
+      assert.equal(statusOf(answer), 200);
+      const { state, code, qos: used } = await until(() => scene.notified('imdn')[0]);
+      assert.deepEqual([state, code, used?.deliveryMethod], ['delivered', 1000, 'confirmed']);
+    } finally {
+      await device.stack.stop();
+    }
+  });
+
+  it('a device that refuses is told of as such, each in its own words', async () => {
+    for (const [answers, state, code] of [
+      ['403', 'aborted', 5235],
+      ['415', 'aborted', 5238],
+      ['604', 'undeliverable', 2002],
+    ] as const) {
+      await scene.phone(`no${answers}`, { answers });
+      const to = [`sip:no${answers}@${DOMAIN}`];
+      await scene.code('shop', { pushId: answers, qos, to, attributes: scene.notify });
+      const told = await until(() => scene.notified(answers)[0]);
+      assert.deepEqual([told.state, told.code], [state, code], answers);
+    }
+  });
+});

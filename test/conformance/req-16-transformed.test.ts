@@ -106,6 +106,21 @@ describe('REQ16: what is changed for a device that takes no other form says the 
     assert.equal(result?.code, 3006);
   });
 
+  it('an operator may have nothing changed at all: then it is a mismatch, 2005', async () => {
+    const strict = await Scene.of({ config: { content: { transform: false } } });
+    try {
+      const phone = await strict.phone('plain', sic);
+      const body = indication('delete').xml;
+      const wishes = { pushId: 'off', to: [toUser('plain')], attributes: strict.notify, type: 'text/vnd.wap.si', body };
+      assert.equal(await strict.code('shop', wishes), 1001);
+      const [result] = await until(() => strict.notified('off').length > 0 && strict.notified('off'));
+      assert.equal(result?.code, 2005);
+      assert.equal(phone.pushes.length, 0);
+    } finally {
+      await strict.close();
+    }
+  });
+
   it('a type that the phone takes in no form is a mismatch, 2005', async () => {
     await scene.phone('neither', { accept: ['text/plain'] });
     const body = indication('delete').xml;

@@ -1,9 +1,17 @@
 import { Agent, request } from 'undici';
 import { messageOf, PpgError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
+import { type MimePart, readMultipart } from '../codec/mime/multipart.ts';
 import type { CancelResponse, PapMessage, PushMessage, StatusQueryResult } from '../codec/pap/messages.ts';
+import { readProfileValues } from '../codec/pap/profile-values.ts';
 import { readPap } from '../codec/pap/read.ts';
-import { type Written, writeCancelMessage, writePushMessage, writeStatusQuery } from '../codec/pap/write.ts';
+import {
+  type Written,
+  writeCancelMessage,
+  writeCcqMessage,
+  writePushMessage,
+  writeStatusQuery,
+} from '../codec/pap/write.ts';
 
 /** A PAP endpoint and an account there. */
 export interface PapTarget {
@@ -32,6 +40,19 @@ export interface PushState extends PapAnswer {
 
 export interface PushCancellation extends PapAnswer {
   readonly results: CancelResponse['results'];
+}
+
+export interface PapCapabilities extends PapAnswer {
+  /** HTTP date until which it holds. */
+  readonly until?: string | undefined;
+  /** Attributes of UAProf with their values; empty when nothing is known. */
+  readonly values: ReadonlyMap<string, readonly string[]>;
+}
+
+interface HttpAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly octets: Buffer;
 }
 
 const VERSION = '2.0';
@@ -85,15 +106,35 @@ export class PapClient {
     return { code: first?.code ?? 0, desc: first?.desc ?? '', results: answer.results };
   }
 
+  /** Asks what a user's devices can (ccq). Rejects as {@link PapClient.status}. */
+  async capabilities(address: string, appId?: string): Promise<PapCapabilities> {
+    const question = { queryId: randomToken(), address, papVersion: VERSION, ...(appId !== undefined && { appId }) };
+    const answer = await this.#request('application/xml', Buffer.from(writeCcqMessage(question)));
+    const [control, profile] = entitiesOf(answer);
+    const message = this.#read({ ...answer, octets: control?.body ?? answer.octets });
+    if (message.message !== 'ccq-response') return { ...codeOf(message), values: new Map() };
+    return {
+      code: message.code,
+      desc: message.desc ?? '',
+      until: profile?.get('expires'),
+      values: profile === undefined ? new Map() : readProfileValues(profile.body),
+    };
+  }
+
   /** Ends the connection. */
   close(): Promise<void> {
     return this.#agent.close();
   }
 
   async #post(type: string, body: Buffer): Promise<PapMessage> {
+    return this.#read(await this.#request(type, body));
+  }
+
+  async #request(type: string, body: Buffer): Promise<HttpAnswer> {
     const { url, user, password } = this.#target;
     let status: number;
     let octets: Buffer;
+    let answered: string;
     try {
       const answer = await request(url, {
         method: 'POST',
@@ -105,6 +146,7 @@ export class PapClient {
         body,
       });
       status = answer.statusCode;
+      answered = String(answer.headers['content-type'] ?? '');
       octets = await bounded(answer.body);
     } catch (error) {
       throw new PpgError(
@@ -122,13 +164,30 @@ export class PapClient {
       );
     }
     if (status === 429) throw new PpgError('PPG_E_UNAUTHENTICATED', `${url} asks to wait (HTTP 429); try again later`);
+    return { status, type: answered, octets };
+  }
+
+  #read({ status, octets }: HttpAnswer): PapMessage {
     try {
       return readPap(octets);
     } catch (error) {
-      throw new PpgError('PPG_E_STATE', `${url} answered HTTP ${status} and no PAP document; is it a PAP endpoint?`, {
-        cause: error,
-      });
+      throw new PpgError(
+        'PPG_E_STATE',
+        `${this.#target.url} answered HTTP ${status} and no PAP document; is it a PAP endpoint?`,
+        {
+          cause: error,
+        },
+      );
     }
+  }
+}
+
+/** The entities of a multipart answer; none when it is a document alone, or cannot be read as the multipart it says it is. */
+function entitiesOf({ type, octets }: HttpAnswer): readonly MimePart[] {
+  try {
+    return type.toLowerCase().startsWith('multipart/') ? readMultipart(octets, type).parts : [];
+  } catch {
+    return []; // then it is no PAP document either, and is refused as none
   }
 }
 

@@ -113,6 +113,13 @@ function defineInitiator(program: Command, on: On, terminal: Terminal): void {
       .option('--to <address...>', 'only for these recipients, written as push takes them'),
     async (pushId: string, options: never) => (await import('./cancel.ts')).cancel(pushId, options, terminal),
   );
+  on(
+    withTarget(program.command('caps'))
+      .description("tell what a user's devices can; the gateway asks those that it does not know yet")
+      .argument('<user>', 'sip:user@domain, user@domain, +digits, or WAPPUSH=…')
+      .option('--app <application>', 'only devices that run this application, such as mms.ua'),
+    async (user: string, options: never) => (await import('./caps.ts')).caps(user, options, terminal),
+  );
 }
 
 function defineOperator(program: Command, on: On, terminal: Terminal): void {

@@ -32,4 +32,4 @@ function readable(address: string): string {
 }
 
 /** What comes from elsewhere must not steer a terminal. */
-const printable = (text: string): string => text.replace(/[^\x20-\x7e\xa0-\uffff]/g, '?');
+export const printable = (text: string): string => text.replace(/[^\x20-\x7e\xa0-\uffff]/g, '?');

@@ -14,6 +14,7 @@ import { decodedBody } from '../../lib/codec/mime/transfer-encoding.ts';
 import { parseAddress } from '../../lib/codec/pap/address.ts';
 import { parseDatetime } from '../../lib/codec/pap/datetime.ts';
 import { identify, parsePapDocument } from '../../lib/codec/pap/document.ts';
+import { readProfileValues } from '../../lib/codec/pap/profile-values.ts';
 import { readPap, readPapDocument } from '../../lib/codec/pap/read.ts';
 import { toSubmission } from '../../lib/codec/pap/submission.ts';
 import { readCapabilities, writeCapabilities } from '../../lib/codec/pap/uaprof.ts';
@@ -160,7 +161,10 @@ const capabilities: FuzzTarget = {
     writeCapabilities({ applications: [], types: [], languages: [] }),
   ),
   words: [...PAP_WORDS, '<rdf:RDF ', '<rdf:li>', '</rdf:li>', '<rdf:Bag>', 'prf:', 'xmlns:rdf="', '<rdf:Description>'],
-  run: (octets) => void readCapabilities(octets),
+  run(octets) {
+    tolerated(() => readProfileValues(octets));
+    readCapabilities(octets);
+  },
 };
 
 const address: FuzzTarget = {

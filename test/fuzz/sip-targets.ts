@@ -28,6 +28,7 @@ import { readContacts } from '../../lib/sip/register-contacts.ts';
 import { readThirdPartyRegister } from '../../lib/sip/third-party-register.ts';
 import { checkRequest, stampTopVia } from '../../lib/stack/inbound.ts';
 import { tortureMessage, tortureNames } from '../support/torture.ts';
+import { CAPABILITY_TARGET } from './capability-target.ts';
 import type { FuzzTarget } from './fuzz.ts';
 import { REGINFO_TARGET } from './reginfo-target.ts';
 import { buffers, lines, tolerated } from './tools.ts';
@@ -354,4 +355,5 @@ export const SIP_TARGETS: readonly FuzzTarget[] = [
   preferences,
   thirdPartyRegister,
   REGINFO_TARGET,
+  CAPABILITY_TARGET,
 ];

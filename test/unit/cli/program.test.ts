@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { runProgram } from '../../../lib/cli/program.ts';
 import type { Terminal } from '../../../lib/cli/terminal.ts';
+import { writeCapabilities } from '../../../lib/codec/pap/uaprof.ts';
 import { parsePasswordHash, verifyPassword } from '../../../lib/security/password.ts';
 
 interface Ran {
@@ -28,7 +29,7 @@ async function run(args: readonly string[], input = ''): Promise<Ran> {
 describe('command line', () => {
   let server: Server;
   let url: string;
-  let answer: { status: number; body: string };
+  let answer: { status: number; body: string; type?: string };
   let requests: { type: string; body: string }[];
 
   before((done) => {
@@ -40,7 +41,7 @@ describe('command line', () => {
       });
       req.on('end', () => {
         requests.push({ type: req.headers['content-type'] ?? '', body });
-        res.writeHead(answer.status, { 'content-type': 'application/xml' }).end(answer.body);
+        res.writeHead(answer.status, { 'content-type': answer.type ?? 'application/xml' }).end(answer.body);
       });
     });
     server.listen(0, '127.0.0.1', () => {
@@ -101,6 +102,58 @@ describe('command line', () => {
     answer = { status: 202, body: pap('<badmessage-response code="2000" desc="bad"/>') };
     const { code, out } = await run(pushing('--json', '--push-id', 'p'));
     assert.deepEqual([code, JSON.parse(out)], [1, { pushId: 'p', code: 2000, desc: 'bad' }]);
+  });
+
+  const ccq = (code: number): string =>
+    pap(`<ccq-response code="${code}" desc="d"><address address-value="x"/></ccq-response>`);
+
+  it('caps shows what the devices of a user can, a value a line', async () => {
+    const profile = writeCapabilities({
+      applications: ['mms.ua'],
+      types: ['image/*', 'text/plain'],
+      maxBytes: 900,
+      userAgent: 'Phone\u009b31m',
+      profile: 'http://p.test/x',
+    });
+    answer = {
+      status: 202,
+      type: 'multipart/related; type="application/xml"; boundary=B',
+      body: `--B\r\nContent-Type: application/xml\r\n\r\n${ccq(1000)}\r\n--B\r\nContent-Type: application/xml\r\nExpires: then\r\n\r\n${profile}\r\n--B--\r\n`,
+    };
+    const { code, out, notes } = await run(['caps', ...target(), '--app', 'mms.ua', 'a@b.example']);
+    assert.equal(code, 0);
+    assert.deepEqual(out.split('\n'), [
+      'client        Phone31m',
+      'applications  x-wap-application:mms.ua',
+      'media types   image/*',
+      '              text/plain',
+      'largest push  900',
+      'profile       http://p.test/x',
+    ]);
+    assert.match(notes, /until then/);
+    assert.match(requests[0]?.body ?? '', /<ccq-message[^>]* app-id="mms\.ua"/);
+    const json = await run(['caps', ...target(), '--json', 'a@b.example']);
+    assert.deepEqual(JSON.parse(json.out).capabilities['Push-Accept'], ['image/*', 'text/plain']);
+  });
+
+  it('caps of somebody of whom nothing is known is exit code 1', async () => {
+    answer = { status: 202, body: ccq(3008) };
+    const { code, notes } = await run(['caps', ...target(), 'a@b.example']);
+    assert.equal(code, 1);
+    assert.match(notes, /^3008 d: no device/);
+  });
+
+  it('caps says so when the answer is no PAP, whatever it claims to be', async () => {
+    for (const [type, body] of [
+      ['multipart/related; boundary=B', 'nothing of the kind'],
+      ['multipart/related', '--B\r\n\r\nx\r\n--B--'],
+      ['text/html', '<html>'],
+    ]) {
+      answer = { status: 200, ...(type !== undefined && { type }), body: body ?? '' };
+      const { code, notes } = await run(['caps', ...target(), 'a@b.example']);
+      assert.equal(code, 1);
+      assert.match(notes, /no PAP document/);
+    }
   });
 
   it('status shows nothing that steers a terminal', async () => {

@@ -132,6 +132,23 @@ describe('the package', function () {
     assert.equal((await run(process.execPath, [common])).stdout.trim(), 'function');
   });
 
+  it('has a phone for tests of others, with its types', async () => {
+    const program = `
+      import { createServer } from 'node:net';
+      import { createPhone, nextPush, type Phone, type ReceivedPush } from 'drachtio-ppg/testing';
+      const phone: Phone = createPhone({ server: { host: '127.0.0.1', port: 1 }, user: 'alice@ims.example.com' });
+      const none: Promise<ReceivedPush> = nextPush(phone, ({ profile }) => profile === 'mime', 1);
+      none.catch((error: { code: string }) => console.log(phone.aor, error.code, typeof createServer));
+    `;
+    assert.equal(await consumer.check('phone.ts', program, ['--skipLibCheck', 'false']), '');
+    const file = consumer.write(
+      'phone.mjs',
+      program.replace(/, type \w+|: (Phone|Promise<ReceivedPush>|\{ code: string \})/g, ''),
+    );
+    const { stdout } = await run(process.execPath, [file]);
+    assert.equal(stdout.trim(), 'sip:alice@ims.example.com PPG_E_SIP_TIMEOUT function');
+  });
+
   it('has types that a strict consumer can use, itself checked', async () => {
     assert.equal(await consumer.check('consumer.ts', CONSUMER, ['--skipLibCheck', 'false']), '');
     const wrong = CONSUMER.replace("store: 'memory'", 'store: 1');

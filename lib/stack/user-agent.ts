@@ -54,8 +54,8 @@ export class UserAgent implements DialogHost {
   readonly #dialogs = new Map<string, Dialog>();
   /** Subscriptions that have not ended; those without a dialog wait for their first NOTIFY. */
   readonly #subscriptions = new Map<string, Set<ClientSubscription>>();
-  /** INVITEs outside dialogs whose transactions live, by what RFC 3261 section 8.2.2.2 calls the same request. */
-  readonly #invited = new Set<string>();
+  /** Requests outside dialogs whose transactions live, by what RFC 3261 section 8.2.2.2 calls the same request. */
+  readonly #alone = new Set<string>();
   readonly #tag = tokenMaker();
   #onInvite: ((call: ServerCall) => void) | undefined;
   #onRequest: ((transaction: ServerTransaction) => void) | undefined;
@@ -206,6 +206,7 @@ export class UserAgent implements DialogHost {
     try {
       const inDialog = tagOf(request.headers.get('To') ?? '') !== undefined;
       if (inDialog) this.#receiveInDialog(transaction);
+      else if (this.#isMerged(transaction)) transaction.respond(respondTo(request, 482));
       else if (request.method === 'INVITE' && this.#onInvite !== undefined) this.#receiveInvite(transaction);
       else this.#receiveOther(transaction, 405);
     } catch (error) {
@@ -213,6 +214,19 @@ export class UserAgent implements DialogHost {
       const status = error instanceof PpgError ? (error.sipStatus ?? 500) : 500;
       transaction.respond(respondTo(request, status));
     }
+  }
+
+  /** RFC 3261 section 8.2.2.2: true for what came by another way already, as another branch of a fork. */
+  #isMerged(transaction: ServerTransaction): boolean {
+    const { headers, method } = transaction.request;
+    const from = tagOf(headers.get('From') ?? '');
+    // An agent of RFC 2543 gives no tag, and what it sends cannot be told apart.
+    if (from === undefined || method === 'ACK' || method === 'CANCEL') return false;
+    const same = `${headers.get('Call-ID')}\n${from}\n${headers.get('CSeq')}`;
+    if (this.#alone.has(same)) return true;
+    this.#alone.add(same);
+    transaction.onTerminated(() => this.#alone.delete(same));
+    return false;
   }
 
   #receiveInDialog(transaction: ServerTransaction): void {
@@ -236,26 +250,16 @@ export class UserAgent implements DialogHost {
 
   #receiveInvite(transaction: ServerTransaction): void {
     const { request } = transaction;
-    const { headers } = request;
-    const from = tagOf(headers.get('From') ?? '') ?? '';
-    const same = `${headers.get('Call-ID')}\n${from}\n${headers.get('CSeq')}`;
-    // RFC 3261 section 8.2.2.2: it came by another way already.
-    if (this.#invited.has(same)) {
-      transaction.respond(respondTo(request, 482));
-      return;
-    }
     if (this.#dialogs.size >= this.#maxDialogs) {
       const retry = [{ name: 'Retry-After', value: '5' }];
       transaction.respond(respondTo(request, 503, { headers: retry }));
       return;
     }
-    if (answerTimer(headers) === 'too-small') {
+    if (answerTimer(request.headers) === 'too-small') {
       transaction.respond(refusedTimer(request));
       return;
     }
     const call = new ServerCall(this, transaction);
-    this.#invited.add(same);
-    transaction.onTerminated(() => this.#invited.delete(same));
     this.#onInvite?.(call);
   }
 

@@ -146,11 +146,14 @@ const AT_CORE: Answers = {
 };
 
 /**
- * The message with `;rport` in its first Via, so that the answer comes back here, and with a branch of its own: within
- * the RFCs several share one, and the second would be a retransmission of the first.
+ * The message with `;rport` in its first Via, so that the answer comes back here, and with a branch and a Call-ID of its
+ * own: within the RFCs several share them, and the second would be a retransmission of the first, or merged with it.
  */
 function askingBack(octets: Buffer, serial: number): Buffer {
-  const text = octets.toString('latin1').replace(/branch=z9hG4bK[^;\r]+/, `$&-${serial}`);
+  const text = octets
+    .toString('latin1')
+    .replace(/branch=z9hG4bK[^;\r]+/, `$&-${serial}`)
+    .replace(/^call-id: [^\r]*/im, `$&-${serial}`);
   if (text.includes('rport')) return Buffer.from(text, 'latin1');
   const via = /^(?:via|v)[ \t]*:[^\r]*/im.exec(text);
   assert.ok(via !== null);

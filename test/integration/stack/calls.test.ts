@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { SipRequest } from '../../../lib/codec/sip/message.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
 import type { ServerCall } from '../../../lib/stack/server-call.ts';
 import { answering, statusOf, TwoAgents } from '../../support/user-agents.ts';
@@ -212,6 +213,32 @@ describe('calls over UDP on loopback', () => {
     await net.until(() => first.final);
     await settled();
   });
+
+  for (const method of ['MESSAGE', 'REGISTER', 'SUBSCRIBE'])
+    it(`and a ${method} that came by two ways is one too, while the first one is remembered`, async () => {
+      const taken: string[] = [];
+      net.b.agent.onRequest((transaction) => {
+        taken.push(transaction.request.headers.get('CSeq') ?? '');
+        transaction.respond(respondTo(transaction.request, 202));
+      });
+      const request = net.request(method);
+      const send = (one: SipRequest): Promise<number> =>
+        new Promise((resolve, reject) => {
+          net.a.stack.request(one, net.toB, {
+            onResponse: ({ status }) => resolve(status),
+            onFailure: (failure) => reject(new Error(failure)),
+          });
+        });
+      assert.deepEqual([await send(request), await send(request)], [202, 482]);
+      // another one of the same dialog of requests
+      const next = { ...request, headers: request.headers.clone() };
+      next.headers.set('CSeq', `101 ${method}`);
+      assert.equal(await send(next), 202);
+      await settled();
+      assert.equal(await send(request), 202);
+      assert.equal(taken.length, 3);
+      await settled();
+    });
 
   it('that nobody knows get 481 for CANCEL and for what names a dialog', async () => {
     const statuses: number[] = [];

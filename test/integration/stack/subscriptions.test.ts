@@ -193,6 +193,34 @@ describe('subscriptions over UDP on loopback (RFC 6665)', () => {
     await settled();
   });
 
+  it('are one, though the SUBSCRIBE was forked: NOTIFYs of the other branch get 481 (section 4.5.2)', async () => {
+    takeSubscriptions();
+    subscribe();
+    await seen('accepted 200');
+    await notify('active;expires=599');
+    const { headers } = subscription.request;
+    const other = net.request('NOTIFY', {
+      From: `${headers.get('To')};tag=other`,
+      To: headers.get('From') ?? '',
+      'Call-ID': headers.get('Call-ID') ?? '',
+      Contact: `<sip:other@127.0.0.1:${net.b.port}>`,
+      Event: 'reg',
+      'Subscription-State': 'active;expires=600',
+    });
+    const status = await new Promise((resolve, reject) => {
+      const hop = { protocol: 'udp', host: '127.0.0.1', port: net.a.port } as const;
+      net.b.stack.request(other, hop, {
+        onResponse: (response) => resolve(response.status),
+        onFailure: (failure) => reject(new Error(failure)),
+      });
+    });
+    assert.equal(status, 481);
+    assert.deepEqual(log, ['accepted 200', 'notify active 599']);
+    assert.equal(await notify('active;expires=598').then((outcome) => statusOf(outcome as { kind: string })), 200);
+    subscription.abandon();
+    await settled();
+  });
+
   it('answer a NOTIFY of nobody with 481, and one without a state with 400', async () => {
     takeSubscriptions();
     subscribe();

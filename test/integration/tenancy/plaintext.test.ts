@@ -72,6 +72,12 @@ describe('PAP in clear', () => {
     });
   }
 
+  it('is no matter for a proxy that cannot be read: the gateway is not made', () =>
+    assert.throws(() => createPpg({ domain: 'ims.test', store: 'memory', auth: { trustedProxies: ['proxy'] } }), {
+      code: 'PPG_E_OPTIONS',
+      message: /auth\.trustedProxies/,
+    }));
+
   it('is not what came by TLS', async () => {
     const ppg = createPpg({
       domain: 'ims.test',

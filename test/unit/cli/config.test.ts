@@ -51,6 +51,18 @@ describe('configuration of a standalone gateway', () => {
     assert.deepEqual([http.port, store, log.level], [0, 'memory', 'silent']);
   });
 
+  it('hands on how PAP has to come, and what initiators call bearers', () => {
+    const path = put('names', 'local.json', { ppg: { qos: { bearers: { SMS: ['sms'] } } } });
+    const read = loadConfig(
+      { NODE_CONFIG_DIR: path, PPG_REQUIRE_TLS: 'yes', PPG_TRUSTED_PROXIES: '10.0.0.1, 10.1.0.0/16' },
+      directory.file('nothing-here'),
+    );
+    const { auth, qos } = gatewayConfiguration(read);
+    assert.deepEqual(auth, { requireTls: true, trustedProxies: ['10.0.0.1', '10.1.0.0/16'] });
+    assert.deepEqual(qos, { bearers: { SMS: ['sms'] } });
+    assert.match(refusal({ PPG_REQUIRE_TLS: 'perhaps' }), /ppg\.auth\.requireTls \(PPG_REQUIRE_TLS\): must be 1/);
+  });
+
   it('reads accounts, lists and flags from variables', () => {
     const { accounts, sip, notify } = loadConfig(
       { PPG_INITIATORS: 'mmsc:a:b, news:c', PPG_TRUSTED_PEERS: '10.0.0.0/8, ::1', PPG_NOTIFY_ALLOW_PRIVATE: '1' },

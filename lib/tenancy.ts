@@ -108,6 +108,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       async submission(submission) {
         const resolved = { ...submission, recipients: await directory.resolve(submission.recipients) };
         if (blocked(resolved)) throw unwanted();
+        admission.grown(resolved, resolved.recipients.length - submission.recipients.length);
         return resolved;
       },
     },

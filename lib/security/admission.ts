@@ -111,6 +111,16 @@ export class Admission {
     return rate === undefined ? this.#reserve(submission, open) : this.#inRate(submission, rate, open);
   }
 
+  /**
+   * Asks again whether there is room, for a submission that was let in and has `more` recipients since its groups were
+   * expanded. Throws PPG_E_QUOTA or PPG_E_OVERLOAD.
+   */
+  grown({ initiator, recipients }: Submission, more: number): void {
+    if (more <= 0) return;
+    const open = this.#gates.get(initiator)?.open ?? Number.POSITIVE_INFINITY;
+    this.#reserve({ initiator, recipients: recipients.slice(0, more) }, open)();
+  }
+
   /** Throws PPG_E_FORBIDDEN when the account may not push to that user: then it may not ask about the user either. */
   mayAsk(initiator: string, address: RecipientAddress): void {
     const refusal = this.#gates.get(initiator)?.recipients?.({ recipients: [address] });
@@ -143,7 +153,7 @@ export class Admission {
     });
   }
 
-  #reserve({ initiator, recipients }: Submission, open: number): () => void {
+  #reserve({ initiator, recipients }: Pick<Submission, 'initiator' | 'recipients'>, open: number): () => void {
     const { ledger, backlog } = this.#o;
     if (open !== Number.POSITIVE_INFINITY && ledger.of(initiator) + recipients.length > open) {
       this.#recount();

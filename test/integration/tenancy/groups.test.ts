@@ -7,6 +7,7 @@ describe('one address that stands for several users', () => {
   let scene: Scene;
   before(async () => {
     scene = await Scene.of({
+      initiators: [{ name: 'shop' }, { name: 'small', allow: { open: 2 } }],
       config: {
         addresses: { aliases: { staff: [`sip:ann@${DOMAIN}`, `sip:ben@${DOMAIN}`, `sip:cat@${DOMAIN}`] } },
         block: [{ user: `cat@${DOMAIN}` }],
@@ -76,5 +77,11 @@ describe('one address that stands for several users', () => {
     const answer = await scene.pap('shop', `<ccq-message><address address-value="${STAFF}"/></ccq-message>`);
     assert.ok(answer.message === 'ccq-response');
     assert.equal(answer.code, 3008);
+  });
+
+  it('counts its members against what an account may have open, and is refused before it is stored', async () => {
+    assert.equal(await scene.code('small', { pushId: 'g4', to }), 3000);
+    assert.equal(await scene.node.ppg.status('g4', 'small'), undefined);
+    assert.equal(await scene.code('small', { pushId: 'g5', to: [`sip:dan@${DOMAIN}`] }), 1001);
   });
 });

@@ -34,6 +34,16 @@ export type Addresser = (attempt: DeliveryAttempt, method: string) => Addressed 
 /** Octets of the headers that an {@link Addresser} writes and of the start line, by experience 600 to 750. */
 export const ADDRESSED_OCTETS = 800;
 
+/** What of them the identity and the charging vector take, by experience. */
+const USUAL_ISC_OCTETS = 250;
+
+/** As {@link ADDRESSED_OCTETS}, with the service and applications that are configured. */
+export function addressedOctets({ isc }: Pick<AddressedOptions, 'isc'>): number {
+  let octets = 0;
+  for (const { name, value } of isc?.({ privacy: true }) ?? []) octets += name.length + value.length + 4;
+  return ADDRESSED_OCTETS + Math.max(0, octets - USUAL_ISC_OCTETS);
+}
+
 /** RFC 3261 section 20.19: Expires is a 32 bit number of seconds. */
 const LONGEST_EXPIRES = 2 ** 32 - 1;
 

@@ -8,7 +8,7 @@ import { PAP } from '../model/result-codes.ts';
 import { signedToken, type TokenSecret } from '../security/token-secret.ts';
 import { followRedirects, type RedirectPolicy } from '../sip/redirect.ts';
 import type { SipSender } from '../sip/sender.ts';
-import { ADDRESSED_OCTETS, type AddressedOptions, createAddresser } from './addressed.ts';
+import { type AddressedOptions, addressedOctets, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
 import { entityHeadersOf } from './push-headers.ts';
 import { DEFAULT_READINGS, type StatusReadings, sipOutcome } from './sip-outcome.ts';
@@ -58,6 +58,7 @@ export function createIndirectionBearer(bearer: IndirectionBearerOptions): Beare
   const { sender, log, url, secret, wait, clock, domain, readings = DEFAULT_READINGS } = bearer;
   const redirects = bearer.redirects ?? { follow: false, domain };
   const addressed = createAddresser(bearer);
+  const ownOctets = addressedOctets(bearer);
   const known = new WeakMap<Content, Prepared | null>();
 
   /** Undefined when a header of the content cannot stand in a message. */
@@ -75,7 +76,7 @@ export function createIndirectionBearer(bearer: IndirectionBearerOptions): Beare
     if (!takesReferences(target)) return cannot(`the device does not take ${TYPE}`);
     const prepared = prepare(content);
     if (prepared === undefined) return cannot('a header of the push cannot stand in a SIP message');
-    const bytes = prepared.bytes + url.length + REFERENCE_OCTETS + ADDRESSED_OCTETS;
+    const bytes = prepared.bytes + url.length + REFERENCE_OCTETS + ownOctets;
     if (!sender.fits({ binary: false, route: false, bytes })) return cannot('its headers alone are too many for a leg');
     return { offer: 'transform', how: 'a reference to be fetched' };
   }

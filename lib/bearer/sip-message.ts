@@ -10,7 +10,7 @@ import type { Refusal } from '../sip/capability-refusal.ts';
 import type { SipAnswer } from '../sip/leg.ts';
 import { followRedirects, type RedirectPolicy } from '../sip/redirect.ts';
 import { isBinaryBody, type SipSender } from '../sip/sender.ts';
-import { ADDRESSED_OCTETS, type AddressedOptions, createAddresser } from './addressed.ts';
+import { type AddressedOptions, addressedOctets, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
 import { type Form, type FormName, formOf } from './envelope.ts';
 import { type ImdnAsker, type ImdnForm, takesCpim } from './imdn.ts';
@@ -54,6 +54,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
   const { readings = DEFAULT_READINGS, maxBytes = Number.POSITIVE_INFINITY } = bearer.options ?? {};
   const redirects = bearer.redirects ?? { follow: false, domain: bearer.domain };
   const addressed = createAddresser(bearer);
+  const ownOctets = addressedOctets(bearer);
   const formFor = bearer.formFor ?? createFormChoice();
   const prepared = new Map<FormName, WeakMap<Content, Prepared | null>>();
 
@@ -76,7 +77,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
 
   const carries = ({ binary, bytes }: Pick<Prepared, 'binary' | 'bytes'>, target: DeliveryTarget): boolean => {
     const named = target.kind === 'device' ? (target.device.gruu?.length ?? 0) : 0;
-    return sender.fits({ binary, route: false, bytes: bytes + ADDRESSED_OCTETS + named });
+    return sender.fits({ binary, route: false, bytes: bytes + ownOctets + named });
   };
 
   /**

@@ -3,6 +3,7 @@ import { silentLogger } from '../../../lib/base/log.ts';
 import type { Bearer } from '../../../lib/bearer/bearer.ts';
 import { createSipMessageBearer, type SipMessageBearerOptions } from '../../../lib/bearer/sip-message.ts';
 import type { HeaderField } from '../../../lib/model/push.ts';
+import { iscHeaders } from '../../../lib/sip/isc-headers.ts';
 import type { OutboundRequest } from '../../../lib/sip/leg.ts';
 import { createSipSender } from '../../../lib/sip/sender.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -22,7 +23,11 @@ describe('a push as MESSAGE', () => {
   let drachtio: FakeLeg;
   let direct: FakeLeg;
 
-  const make = (options: SipMessageBearerOptions['options'] = {}, legs = [drachtio, direct]): Bearer =>
+  const make = (
+    options: SipMessageBearerOptions['options'] = {},
+    legs = [drachtio, direct],
+    more: Partial<SipMessageBearerOptions> = {},
+  ): Bearer =>
     createSipMessageBearer({
       sender: createSipSender({ legs, force: 'auto', log: silentLogger }),
       clock,
@@ -30,6 +35,7 @@ describe('a push as MESSAGE', () => {
       identity: 'sip:push@ppg.example.com',
       domain: 'ppg.example.com',
       options,
+      ...more,
     });
 
   /** Delivers and answers the one MESSAGE that left. */
@@ -252,6 +258,29 @@ describe('a push as MESSAGE', () => {
     direct.ready = false;
     const down = await make().deliver(fakeAttempt());
     assert.deepEqual([down.kind, 'leg' in down], ['retry', false]);
+  });
+
+  it('follows a redirection where it may, and says where it went', async () => {
+    direct.answer = ({ uri }) =>
+      uri === 'sip:alice@pc.example.com' ? fakeAnswer(202) : fakeAnswer(302, { Contact: '<sip:alice@pc.example.com>' });
+    const alone = [direct];
+    const left = await make({}, alone).deliver(fakeAttempt());
+    assert.deepEqual([left.kind, direct.sent.length], ['failed', 1]);
+    const redirects = { follow: true, domain: 'example.com' };
+    const followed = await make({}, alone, { redirects }).deliver(fakeAttempt());
+    assert.equal(followed.kind, 'accepted');
+    assert.match(followed.cause, /^sip 202 .*\(redirected to sip:alice@pc\.example\.com\)$/);
+  });
+
+  it('knows what configured headers of the core take of the room', () => {
+    const isc = iscHeaders({
+      identity: 'sip:push@ppg.example.com',
+      domain: 'ppg.example.com',
+      iari: ['urn:a'.padEnd(250, 'b')],
+    });
+    const push = fakePush({ content: { body: Buffer.alloc(2600, 'a') } });
+    assert.equal(make({}, [drachtio]).offers(push, { kind: 'aor' }).offer, 'yes');
+    assert.equal(make({}, [drachtio], { isc }).offers(push, { kind: 'aor' }).offer, 'no');
   });
 
   it('a push whose content is gone fails', async () => {

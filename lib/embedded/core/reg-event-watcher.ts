@@ -6,6 +6,8 @@ import { writeRegInfo } from '../../codec/reginfo/write.ts';
 import { type Param, parseParams } from '../../codec/sip/params.ts';
 import { unquote } from '../../codec/sip/syntax.ts';
 import type { Dialog } from '../../stack/dialog.ts';
+import type { Outcome } from '../../stack/dialog-host.ts';
+import type { MessageParts } from '../../stack/dialog-state.ts';
 import { type Binding, gruuOf } from './binding.ts';
 import type { RegEventOptions } from './options.ts';
 
@@ -16,6 +18,8 @@ export interface WatcherOptions {
   readonly features: NonNullable<RegEventOptions['features']>;
   /** The user's contacts now. */
   readonly contacts: () => readonly Binding[];
+  /** The subscriber could not be connected to; true when it is worth another try. */
+  readonly onUnreachable: (uri: string) => boolean;
   readonly onEnd: () => void;
 }
 
@@ -91,7 +95,7 @@ export class Watcher {
       if (document === undefined && last === undefined) continue;
       this.#busy = true;
       const left = Math.max(0, Math.ceil((this.#expiresAt - clock.now()) / 1000));
-      const outcome = await this.#dialog.request('NOTIFY', {
+      const parts: MessageParts = {
         headers: [
           { name: 'Event', value: 'reg' },
           {
@@ -101,13 +105,20 @@ export class Watcher {
           { name: 'Content-Type', value: REGINFO_TYPE },
         ],
         body: Buffer.from(writeRegInfo(document ?? { version: this.#version++, state, registrations: [] })),
-      });
+      };
+      const outcome = await this.#send(this.#dialog, parts);
       this.#busy = false;
       const taken = outcome.kind === 'response' && outcome.response.status < 300;
       if (!taken) log.debug({ aor, outcome: outcome.kind }, 'a NOTIFY of the reg event was not taken');
       // RFC 6665 section 4.2.2: who does not take it is told nothing more.
       if (!taken || last !== undefined) this.stop();
     }
+  }
+
+  async #send(dialog: Dialog, parts: MessageParts): Promise<Outcome> {
+    const outcome = await dialog.request('NOTIFY', parts);
+    const unreachable = outcome.kind === 'failure' && outcome.failure === 'transport' && !outcome.sent;
+    return unreachable && this.#o.onUnreachable(dialog.state.routing.next) ? dialog.request('NOTIFY', parts) : outcome;
   }
 
   /** What is to be told; undefined when nothing has changed. */

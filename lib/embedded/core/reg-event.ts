@@ -6,6 +6,8 @@ import type { SipHeaders, SipRequest, SipResponse } from '../../codec/sip/messag
 import { tagOf } from '../../codec/sip/name-addr.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
 import type { HeaderField } from '../../model/push.ts';
+import type { HopFinder } from '../../stack/dialog-host.ts';
+import { plainHop } from '../../stack/route-set.ts';
 import type { ServerTransaction, SipStack } from '../../stack/types.ts';
 import { UserAgent } from '../../stack/user-agent.ts';
 import type { Bindings } from './bindings.ts';
@@ -38,6 +40,8 @@ export class RegEventNotifier {
   readonly #agent: UserAgent;
   readonly #allowed: ReadonlySet<string>;
   readonly #watchers = new Map<string, Set<Watcher>>();
+  /** Who could not be connected to: RFC 3261 section 18.1.1 has large requests go there by UDP after all. */
+  readonly #onlyUdp = new Set<string>();
   #count = 0;
   #take: (transaction: ServerTransaction) => void = () => undefined;
 
@@ -45,7 +49,8 @@ export class RegEventNotifier {
     const { stack, clock, log, contact } = options;
     this.#options = options;
     this.#allowed = new Set([...options.servers, ...(options.watchers ?? [])]);
-    this.#agent = new UserAgent({ stack: this.#share(stack), clock, log, contact, maxDialogs: MAX_WATCHERS });
+    const findHop: HopFinder = (uri, bytes) => plainHop(uri, this.#onlyUdp.has(uri) ? 0 : bytes);
+    this.#agent = new UserAgent({ stack: this.#share(stack), clock, log, contact, maxDialogs: MAX_WATCHERS, findHop });
     this.#agent.onRequest((transaction) => this.#onRequest(transaction));
   }
 
@@ -112,6 +117,7 @@ export class RegEventNotifier {
       log,
       features,
       contacts: () => bindings.of(aor),
+      onUnreachable: (uri) => this.#byUdp(uri),
       onEnd: () => this.#forget(aor, watcher),
     });
     const dialog = this.#agent.acceptSubscription(
@@ -150,6 +156,14 @@ export class RegEventNotifier {
     const expires = expiresOf(request.headers);
     transaction.respond(respondTo(request, 200, { headers: [{ name: 'Expires', value: String(expires) }] }));
     watcher.renew(expires);
+  }
+
+  /** Whether it is worth another try. */
+  #byUdp(uri: string): boolean {
+    if (this.#onlyUdp.has(uri)) return false;
+    if (this.#onlyUdp.size >= MAX_WATCHERS) this.#onlyUdp.clear();
+    this.#onlyUdp.add(uri);
+    return true;
   }
 
   #forget(aor: string, watcher: Watcher): void {

@@ -166,6 +166,17 @@ describe('the reg event of the embedded core', () => {
     assert.equal(server.documents[2]?.registrations[0]?.contacts[0]?.event, 'shortened');
   });
 
+  it('tells by UDP what is too large for it, where nobody listens for TCP', async () => {
+    await begin();
+    for (let i = 0; i < 6; i++)
+      await server.register(hop, `<sip:a@10.0.0.${i}>;+sip.instance="<urn:uuid:${i}>";+g.long="${'x'.repeat(200)}"`);
+    server.subscribe(hop);
+    await server.until(() => server.documents.length === 1);
+    assert.equal(server.documents[0]?.registrations[0]?.contacts.length, 6);
+    await server.register(hop, '<sip:b@10.0.0.9>');
+    await server.until(() => server.documents.length === 2);
+  });
+
   it('leaves feature tags out where it is told to, as some cores do', async () => {
     await begin({ regEvent: { everyone: true, features: 'instance' } });
     await server.register(hop, '<sip:a@10.0.0.1>;+sip.instance="<urn:uuid:1>";+g.oma.pusheventapp="mms.ua"');

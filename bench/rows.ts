@@ -1,3 +1,4 @@
+import { capabilitiesRound } from './capabilities.ts';
 import { drained, type Effort, type Figures, inMilliseconds, nextRun, throughput } from './measure.ts';
 import { registrationRound } from './registration.ts';
 import type { Stage } from './stage.ts';
@@ -50,6 +51,13 @@ export const ROWS: readonly Row[] = [
     round: gateway('sipd', false),
     against: 'srf',
     cpu: { against: 'relay-silent', above: 'srf' },
+  },
+  {
+    name: 'asked',
+    title: 'direct leg, to registered devices that tell by OPTIONS what they can',
+    round: capabilitiesRound,
+    against: 'direct',
+    cpu: { against: 'direct' },
   },
   { name: 'responder', title: 'bare Node HTTP responder', round: responder },
   {

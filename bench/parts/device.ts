@@ -13,6 +13,8 @@ export interface RegisterJob {
   readonly expires: number;
   /** A second. */
   readonly rate: number;
+  /** The contacts have a `+sip.instance`, so that each device can be asked by name. */
+  readonly named?: boolean;
 }
 
 export interface DeviceCommands {
@@ -25,6 +27,8 @@ export interface DeviceCommands {
   register(job: RegisterJob): Promise<void>;
   /** Time of each MESSAGE since the REGISTER of its user; microseconds. */
   sinceRegistered(): number[];
+  /** OPTIONS answered since it started. */
+  asked(): number;
 }
 
 const ANSWER_WITHIN = 5000;
@@ -38,7 +42,7 @@ runPart(async (): Promise<DeviceCommands> => {
   const woken: number[] = [];
   const registeredAt = new Map<string, number>();
   const awaited = new Map<string, () => void>();
-  let [repeated, lastAt] = [0, 0];
+  let [repeated, lastAt, asked] = [0, 0, 0];
 
   function onMessage(text: string, from: RemoteInfo): void {
     socket.send(okTo(text), from.port, from.address);
@@ -59,7 +63,10 @@ runPart(async (): Promise<DeviceCommands> => {
   socket.on('message', (octets, from) => {
     const text = octets.toString('latin1', 0, octets.length);
     if (text.startsWith('MESSAGE ')) onMessage(text, from);
-    else if (text.startsWith('SIP/2.0 200')) awaited.get(headerOf(text, 'Call-ID'))?.();
+    else if (text.startsWith('OPTIONS ')) {
+      asked++;
+      socket.send(okTo(text, TOLD), from.port, from.address);
+    } else if (text.startsWith('SIP/2.0 200')) awaited.get(headerOf(text, 'Call-ID'))?.();
   });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
@@ -76,7 +83,7 @@ runPart(async (): Promise<DeviceCommands> => {
         awaited.delete(callId);
         resolve();
       });
-      if (job.expires > 0) registeredAt.set(aor, micros());
+      if (job.expires > 0 && job.named !== true) registeredAt.set(aor, micros());
       socket.send(octets, job.gateway, '127.0.0.1');
     });
   }
@@ -93,6 +100,7 @@ runPart(async (): Promise<DeviceCommands> => {
     seen: () => ({ distinct: calls.size, repeated, lastAt }),
     sinceSubmitted: () => submitted,
     sinceRegistered: () => woken,
+    asked: () => asked,
     async register(job) {
       const answers: Promise<void>[] = [];
       const startedAt = micros();
@@ -114,16 +122,26 @@ function headerOf(text: string, name: string): string {
 
 const uriIn = (nameAddr: string): string => nameAddr.slice(nameAddr.indexOf('<') + 1, nameAddr.indexOf('>'));
 
-function okTo(request: string): string {
+/** What a device tells of itself (RFC 3261 section 11.2). */
+const TOLD =
+  'Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE\r\nAccept: text/plain, application/*, text/vnd.wap.si\r\n' +
+  'Supported: gruu, path\r\nUser-Agent: bench/1.0\r\n';
+
+function okTo(request: string, more = ''): string {
   return (
     `SIP/2.0 200 OK\r\nVia: ${headerOf(request, 'Via')}\r\nFrom: ${headerOf(request, 'From')}\r\n` +
     `To: ${headerOf(request, 'To')};tag=d\r\nCall-ID: ${headerOf(request, 'Call-ID')}\r\n` +
-    `CSeq: ${headerOf(request, 'CSeq')}\r\nContent-Length: 0\r\n\r\n`
+    `CSeq: ${headerOf(request, 'CSeq')}\r\n${more}Content-Length: 0\r\n\r\n`
   );
 }
 
 /** What an S-CSCF sends to the gateway when a user has registered (3GPP TS 24.229 section 5.4.1.7). */
-function thirdPartyRegister(aor: string, callId: string, port: number, { expires, gateway }: RegisterJob): string {
+function thirdPartyRegister(
+  aor: string,
+  callId: string,
+  port: number,
+  { expires, gateway, named }: RegisterJob,
+): string {
   const own = [
     `Via: SIP/2.0/UDP 127.0.0.1:${port};branch=z9hG4bK${callId};rport`,
     'From: <sip:scscf.ims.localhost>;tag=core',
@@ -141,7 +159,7 @@ function thirdPartyRegister(aor: string, callId: string, port: number, { expires
     `To: <${aor}>`,
     `Call-ID: ue-${callId}`,
     'CSeq: 1 REGISTER',
-    `Contact: <sip:ue@127.0.0.1:${port}>;+g.oma.pusheventapp="wml.ua";expires=${expires}`,
+    `Contact: <sip:ue@127.0.0.1:${port}>;+g.oma.pusheventapp="wml.ua"${named === true ? `;+sip.instance="<urn:x-bench:${callId}>"` : ''};expires=${expires}`,
     'Content-Length: 0',
     '',
     '',

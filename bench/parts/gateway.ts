@@ -22,6 +22,8 @@ export interface GatewayCommands {
   directPort(): number;
   /** What its store still has to do, in words. */
   waiting(): Promise<string>;
+  /** Devices whose capabilities were known when a push came, and those that were not, since it started. */
+  capabilities(): { readonly hits: number; readonly misses: number };
   /** Ends it in good order. */
   stop(): Promise<void>;
 }
@@ -98,6 +100,7 @@ runPart(async ({ file, device, drachtio, tenants: many }: GatewayOptions): Promi
       Object.entries(await node.ppg.counts())
         .map(([what, count]) => `${count} ${what}`)
         .join(', '),
+    capabilities: () => ({ ...node.ppg.capabilityCounts }),
     async stop() {
       await node.stop();
     },

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import { networkList } from '../base/networks.ts';
 
 /** How a request came in, as far as it can be believed. */
@@ -17,7 +18,8 @@ const LONGEST = 1024;
 
 /**
  * Tells how requests arrive. `X-Forwarded-Proto` and `X-Forwarded-For` count from `proxies` (IP addresses and networks)
- * only, and of each only what the proxy itself has written: the last value; of addresses the last that is no proxy's.
+ * only, and of each only what the proxy itself has written: the last value; of addresses the last that is no proxy's. What
+ * is no address there is passed over, since failed log-ins are counted by it.
  * Throws PPG_E_OPTIONS for an entry that is neither.
  */
 export function arrivalReader(proxies: readonly string[]): (request: Arriving) => Arrival {
@@ -25,7 +27,8 @@ export function arrivalReader(proxies: readonly string[]): (request: Arriving) =
   const isProxy = networkList(proxies, 'auth.trustedProxies');
   return (request) => {
     if (!isProxy(request.socket.remoteAddress ?? '')) return direct(request);
-    const source = listOf(request, 'x-forwarded-for').findLast((address) => !isProxy(address));
+    const addresses = listOf(request, 'x-forwarded-for').filter((address) => isIP(address) !== 0);
+    const source = addresses.findLast((address) => !isProxy(address));
     return {
       secure: listOf(request, 'x-forwarded-proto').at(-1)?.toLowerCase() === 'https',
       source: source ?? direct(request).source,

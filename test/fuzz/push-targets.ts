@@ -327,6 +327,9 @@ const ELABORATE = {
     credentials: [{ realm: 'r', username: 'u', password: 'p' }],
   },
   core: { port: '5060', users: { a: 'b' } },
+  auth: { requireTls: 'yes', trustedProxies: '10.0.0.1, 10.1.0.0/16' },
+  addresses: { aliases: { desk: 'sip:a@b', staff: ['sip:c@d', '+49301'] }, numbers: [{ prefix: '+49', domain: 'e' }] },
+  qos: { networks: { GSM: ['sms'] }, bearers: { SMS: ['sms'], SIP: 'any' } },
   limits: { maxAge: 5 },
   notify: { allowPrivate: 'yes' },
 };

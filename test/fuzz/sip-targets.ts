@@ -31,6 +31,7 @@ import { tortureMessage, tortureNames } from '../support/torture.ts';
 import { CAPABILITY_TARGET } from './capability-target.ts';
 import type { FuzzTarget } from './fuzz.ts';
 import { REGINFO_TARGET } from './reginfo-target.ts';
+import { SENDER_TARGET } from './sender-target.ts';
 import { buffers, lines, tolerated } from './tools.ts';
 
 const TORTURE = (['rfc4475', 'rfc5118'] as const).flatMap((source) =>
@@ -356,4 +357,5 @@ export const SIP_TARGETS: readonly FuzzTarget[] = [
   thirdPartyRegister,
   REGINFO_TARGET,
   CAPABILITY_TARGET,
+  SENDER_TARGET,
 ];

@@ -87,7 +87,8 @@ export function createIndirectionBearer(bearer: IndirectionBearerOptions): Beare
     const prepared = prepare(push.content);
     if (prepared === undefined)
       return failed(PAP.TRANSFORMATION_FAILURE, 'a header of the push cannot stand in a SIP message');
-    const way = addressed(attempt, 'MESSAGE');
+    // It may follow a MESSAGE of the same attempt that was refused, and be taken for that one (RFC 3261 section 8.2.2.2).
+    const way = addressed({ ...attempt, callId: `ref-${attempt.callId}` }, 'MESSAGE');
     if (way === undefined) return failed(PAP.ADDRESS_ERROR, 'the address cannot stand in a SIP message');
     const until = Math.min(attempt.expiresAt, clock.now() + wait);
     const device = target.kind === 'device' ? target.device.id : 'aor';

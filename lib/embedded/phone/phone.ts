@@ -46,6 +46,8 @@ export interface PhoneOptions {
   /** Accept of OPTIONS answers and of 415 (default: any type). */
   readonly accept?: readonly string[];
   readonly userAgent?: string;
+  /** Whether it fetches what it is referred to. Default true. */
+  readonly fetches?: boolean;
   /** PEM of the authority that signs the server it fetches content from; default those of the system. */
   readonly ca?: string;
   /** Takes calls and pushes by MSRP in them; default: calls are refused. */
@@ -297,7 +299,8 @@ class ScriptedPhone implements Phone {
     if (answer.kind === 'status') transaction.respond(this.#response(request, answer));
     const answered = answer.kind === 'silent' ? 'silent' : answer.status;
     const push = this.#log.note(request, answered, this.#options.clock.now());
-    if (push.reference === undefined || answered === 'silent' || answered >= 300) this.#events.emit('push', push);
+    const taken = answered !== 'silent' && answered < 300 && this.#options.fetches !== false;
+    if (push.reference === undefined || !taken) this.#events.emit('push', push);
     else void this.#fetch(push, push.reference);
   }
 

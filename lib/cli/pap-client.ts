@@ -58,6 +58,8 @@ interface HttpAnswer {
 const VERSION = '2.0';
 const ANSWER_WITHIN = 30_000; // ms
 const MAX_ANSWER = 1024 * 1024;
+/** What is shown of a sentence, octets. */
+const MAX_SENTENCE = 200;
 
 /** Submits pushes and asks for their state, as a Push Initiator does (WAP-247). */
 export class PapClient {
@@ -162,6 +164,10 @@ export class PapClient {
         'PPG_E_UNAUTHENTICATED',
         `${url} does not know this user and password (HTTP 401); check --user and --pass`,
       );
+    }
+    if (status === 403) {
+      const why = octets.toString('utf8', 0, MAX_SENTENCE).split(/\p{Cc}/u, 1)[0];
+      throw new PpgError('PPG_E_UNAUTHENTICATED', `${url} takes nothing from this client (HTTP 403): ${why}`);
     }
     if (status === 429) throw new PpgError('PPG_E_UNAUTHENTICATED', `${url} asks to wait (HTTP 429); try again later`);
     return { status, type: answered, octets };

@@ -207,12 +207,14 @@ export function createPpg(given: PpgOptions): Ppg {
     credentials: sip.credentials,
     ...(sip.nextHop !== undefined && { nextHop: sip.nextHop }),
   });
+  const isc = iscHeaders({ identity, domain, assertedService: sip.assertedService, iari: sip.iari });
   const sources = createRegistrationSources({
     sip,
     limits,
     store: keep,
     sender: toNextHop,
     identity,
+    isc,
     domain,
     clock,
     log,
@@ -235,7 +237,6 @@ export function createPpg(given: PpgOptions): Ppg {
     log,
   });
   const post = createNotificationPost({ ...options.notify, log, clock, identity, identities: tenancy.identities });
-  const isc = iscHeaders({ identity, domain, assertedService: sip.assertedService, iari: sip.iari });
   const capabilities = createCapabilities({
     policy: sip.capabilities,
     size: limits.registrationCache,

@@ -2,6 +2,7 @@ import type { Clock } from './base/clock.ts';
 import type { Logger } from './base/log.ts';
 import type { LimitOptions, SipOptions } from './options.ts';
 import { viaServingNode } from './sip/core-route.ts';
+import type { IscHeaders } from './sip/isc-headers.ts';
 import { type RegEventCounts, RegEvents } from './sip/reg-event.ts';
 import { byRegister, type RegisterNews, withRegEvents } from './sip/registration-sources.ts';
 import { createRegistrations, type Registrations } from './sip/registrations.ts';
@@ -15,6 +16,7 @@ export interface RegistrationSourcesOptions {
   /** Sends to the next hop. */
   readonly sender: SipSender;
   readonly identity: string;
+  readonly isc: IscHeaders;
   readonly domain: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -32,7 +34,7 @@ export interface RegistrationSources {
 
 /** Puts together the sources that the options name, and the way to the core that follows from them. */
 export function createRegistrationSources(options: RegistrationSourcesOptions): RegistrationSources {
-  const { sip, limits, store, identity, domain, clock, log } = options;
+  const { sip, limits, store, identity, isc, domain, clock, log } = options;
   const source = sip.registrations;
   const known = createRegistrations({ store, clock, log, cacheSize: limits.registrationCache, source });
   const sender = sip.route === 'learned' ? viaServingNode(options.sender, known.find) : options.sender;
@@ -41,6 +43,7 @@ export function createRegistrationSources(options: RegistrationSourcesOptions): 
   const regEvents = new RegEvents({
     sender,
     identity,
+    isc,
     domain,
     clock,
     log,

@@ -24,18 +24,27 @@ export interface IscOptions {
  * P-Asserted-Service, a P-Charging-Vector with an ICID of its own (RFC 7315), `Privacy: id` where asked for, and
  * Accept-Contact for the applications. Not for requests within a dialog: those keep the charging vector of the first.
  */
-export type IscHeaders = (wishes?: { readonly privacy?: boolean }) => readonly HeaderField[];
+export type IscHeaders = (wishes?: IscWishes) => readonly HeaderField[];
+
+export interface IscWishes {
+  /** Default false. */
+  readonly privacy?: boolean;
+  /** Whether the request is for a device; one for the core asks for no service and no application. Default true. */
+  readonly forDevice?: boolean;
+}
 
 const PRIVATE: HeaderField = { name: 'Privacy', value: 'id' }; // RFC 3325 section 9.3
 
 /** Made once: its charging identifiers are counted. */
 export function iscHeaders({ identity, domain, assertedService, iari = [] }: IscOptions): IscHeaders {
-  const fixed: HeaderField[] = [{ name: 'P-Asserted-Identity', value: `<${identity}>` }];
-  if (assertedService !== undefined) fixed.push({ name: 'P-Asserted-Service', value: assertedService });
-  if (iari.length > 0) fixed.push({ name: 'Accept-Contact', value: acceptContactForIari(iari) });
+  const asserted: HeaderField = { name: 'P-Asserted-Identity', value: `<${identity}>` };
+  const service: HeaderField[] = [];
+  if (assertedService !== undefined) service.push({ name: 'P-Asserted-Service', value: assertedService });
+  if (iari.length > 0) service.push({ name: 'Accept-Contact', value: acceptContactForIari(iari) });
   const charging = chargingVectors(domain);
-  return ({ privacy = false } = {}) => {
-    const headers = [...fixed, { name: 'P-Charging-Vector', value: charging() }];
+  return ({ privacy = false, forDevice = true } = {}) => {
+    const headers: HeaderField[] = forDevice ? [asserted, ...service] : [asserted];
+    headers.push({ name: 'P-Charging-Vector', value: charging() });
     if (privacy) headers.push(PRIVATE);
     return headers;
   };

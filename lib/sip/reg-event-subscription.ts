@@ -7,6 +7,7 @@ import { readRegInfo } from '../codec/reginfo/read.ts';
 import { REGINFO_TYPE } from '../codec/reginfo/reginfo.ts';
 import type { HeaderField } from '../model/push.ts';
 import { type SubscriptionState, subscriptionState } from '../stack/subscription.ts';
+import type { IscHeaders } from './isc-headers.ts';
 import type { RequestLike, ResponseLike, SipAnswer, SipDialog, SipHandler } from './leg.ts';
 import { RegEventTable } from './reg-event-table.ts';
 import { readSeconds } from './register-contacts.ts';
@@ -44,6 +45,8 @@ export interface RegEventSubscriptionOptions {
   readonly sender: Pick<SipSender, 'subscribe'>;
   /** The gateway's identity, a SIP URI. */
   readonly identity: string;
+  /** What the core is told of the gateway. */
+  readonly isc: IscHeaders;
   readonly domain: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -136,7 +139,7 @@ export class RegEventSubscription {
   }
 
   #request(): Parameters<SipSender['subscribe']>[0] {
-    const { aor, identity, domain } = this.#o;
+    const { aor, identity, domain, isc } = this.#o;
     return {
       method: 'SUBSCRIBE',
       uri: aor.startsWith('sip:+') ? `${aor};user=phone` : aor,
@@ -145,7 +148,7 @@ export class RegEventSubscription {
         { name: 'To', value: `<${aor}>` },
         { name: 'Call-ID', value: `${randomToken(16)}@${domain}` },
         { name: 'CSeq', value: '1 SUBSCRIBE' },
-        { name: 'P-Asserted-Identity', value: `<${identity}>` },
+        ...isc({ forDevice: false }),
         ...this.#own(this.#expires),
       ],
     };

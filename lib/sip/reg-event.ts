@@ -1,6 +1,7 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { type IscHeaders, iscHeaders } from './isc-headers.ts';
 import { againAfter, LASTED, NO_SUCH_PACKAGE } from './reg-event-back-off.ts';
 import { type NotifyResult, RegEventSubscription, type SubscriptionEnd } from './reg-event-subscription.ts';
 import type { RegEventTable } from './reg-event-table.ts';
@@ -18,8 +19,10 @@ export const DEFAULT_REG_EVENT: RegEventLimits = { subscriptions: 10_000, perSec
 
 export interface RegEventsOptions extends Partial<RegEventLimits> {
   readonly sender: Pick<SipSender, 'subscribe'>;
-  /** The gateway's identity, a SIP URI: From and P-Asserted-Identity. */
+  /** The gateway's identity, a SIP URI. */
   readonly identity: string;
+  /** What the core is told of the gateway. Default: identity and charging vector alone. */
+  readonly isc?: IscHeaders | undefined;
   readonly domain: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -90,6 +93,7 @@ export class RegEvents {
   readonly #queue = new Set<Entry>();
   readonly #subscribes = { accepted: 0, refused: 0, failed: 0, shed: 0 };
   readonly #notifies: Record<NotifyResult, number> = { taken: 0, gap: 0, old: 0, empty: 0, bad: 0 };
+  readonly #isc: IscHeaders;
   #tokens: number;
   #filledAt: number;
   #drain: TimerHandle;
@@ -100,6 +104,7 @@ export class RegEvents {
 
   constructor(options: RegEventsOptions) {
     this.#o = { ...DEFAULT_REG_EVENT, ...options };
+    this.#isc = options.isc ?? iscHeaders(options);
     this.#tokens = this.#o.perSecond;
     this.#filledAt = options.clock.now();
   }
@@ -217,6 +222,7 @@ export class RegEvents {
       aor,
       sender,
       identity,
+      isc: this.#isc,
       domain,
       clock,
       log,

@@ -30,6 +30,12 @@ describe('headers of the ISC interface', () => {
     );
   });
 
+  it('ask nothing of devices in what is for the core', () => {
+    const next = iscHeaders({ ...OURS, assertedService: 'urn:a:b', iari: ['urn:a:c'] });
+    const names = next({ forDevice: false }).map(({ name }) => name);
+    assert.deepEqual(names, ['P-Asserted-Identity', 'P-Charging-Vector']);
+  });
+
   it('ask for privacy of one request, not of the next', () => {
     const next = iscHeaders(OURS);
     assert.ok(text(next({ privacy: true })).includes('Privacy: id'));

@@ -39,11 +39,14 @@ export interface CapabilityCacheOptions {
   readonly query: CapabilityQuery;
   readonly clock: Clock;
   readonly policy: CapabilityPolicy;
-  /** Users whose devices are remembered; the least recently used goes first. Default 100,000. */
+  /** Users whose devices are remembered; who was not looked at for long goes first. Default 100,000. */
   readonly size?: number;
   /** Told of every question, and of those that were not asked for lack of room. Must not throw. */
   readonly onAsked?: (asked: Asked) => void;
 }
+
+/** Users that are passed over for one that is forgotten: bounds what an insertion may cost. */
+const CHANCES = 16;
 
 interface Known {
   /** As it was registered when this was learned. */
@@ -59,6 +62,8 @@ interface User {
   seen: Registration | undefined;
   told: Registration | undefined;
   until: number;
+  /** Looked at since it was last up for being forgotten. */
+  used: boolean;
 }
 
 interface Question {
@@ -74,7 +79,7 @@ interface Question {
  */
 export class CapabilityCache {
   readonly #o: CapabilityCacheOptions;
-  // A Map keeps the order of insertion; taking an entry out and putting it back makes it the newest.
+  // A Map keeps the order of insertion: the oldest is forgotten unless it was used since it got there (second chance).
   readonly #users = new Map<string, User>();
   readonly #questions = new Map<string, Question>();
   #hits = 0;
@@ -95,9 +100,11 @@ export class CapabilityCache {
     if (user === undefined) return registration;
     const now = this.#o.clock.now();
     if (user.seen !== registration || user.until <= now) this.#look(user, registration, now);
-    this.#users.delete(registration.aor);
-    if (user.told === undefined) return registration;
-    this.#users.set(registration.aor, user);
+    if (user.told === undefined) {
+      this.#users.delete(registration.aor);
+      return registration;
+    }
+    user.used = true;
     return user.told;
   }
 
@@ -177,15 +184,25 @@ export class CapabilityCache {
   }
 
   #keep(aor: string, known: Known): void {
-    const { size = 100_000 } = this.#o;
-    const user: User = this.#users.get(aor) ?? { devices: new Map(), seen: undefined, told: undefined, until: 0 };
+    let user = this.#users.get(aor);
+    if (user === undefined) {
+      this.#makeRoom();
+      user = { devices: new Map(), seen: undefined, told: undefined, until: 0, used: false };
+      this.#users.set(aor, user);
+    }
     user.devices.set(known.device.id, known);
     user.seen = undefined;
-    this.#users.delete(aor);
-    this.#users.set(aor, user);
-    if (this.#users.size > size) {
-      const oldest = this.#users.keys().next();
-      if (oldest.done !== true) this.#users.delete(oldest.value);
+  }
+
+  #makeRoom(): void {
+    const { size = 100_000 } = this.#o;
+    let chances = CHANCES;
+    for (const [aor, user] of this.#users) {
+      if (this.#users.size < size) return;
+      this.#users.delete(aor);
+      if (!user.used || chances-- === 0) continue;
+      user.used = false;
+      this.#users.set(aor, user);
     }
   }
 

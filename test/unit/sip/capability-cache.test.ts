@@ -162,16 +162,23 @@ describe('capability cache', () => {
     assert.equal(bench.ask(phone), undefined);
   });
 
-  it('forgets the least recently used user first, and whom it is told to forget', async () => {
-    const bench = new Bench({}, 1);
-    await bench.tell(phone);
-    const bob = registration([phone], { aor: 'sip:bob@ims.test' });
-    const waiting = bench.cache.ask(bob.aor, bob.devices);
-    bench.questions[1]?.answer(TOLD);
-    await waiting;
-    assert.equal(bench.capabilities(phone), undefined);
-    assert.ok(bench.cache.over(bob).devices[0]?.capabilities);
-    bench.cache.forget(bob.aor);
-    assert.equal(bench.cache.over(bob), bob);
+  it('forgets whom nobody pushes to first, and whom it is told to forget', async () => {
+    const bench = new Bench({}, 2);
+    const user = (name: string): Registration => registration([phone], { aor: `sip:${name}@ims.test` });
+    const known = (name: string): boolean => bench.cache.over(user(name)).devices[0]?.capabilities !== undefined;
+    const tell = async (name: string): Promise<void> => {
+      const waiting = bench.cache.ask(user(name).aor, [phone]);
+      bench.questions.at(-1)?.answer(TOLD);
+      await waiting;
+    };
+    await tell('alice');
+    await tell('bob');
+    assert.ok(known('alice'));
+    await tell('carol');
+    assert.deepEqual([known('alice'), known('bob'), known('carol')], [true, false, true]);
+    await tell('dave');
+    assert.equal([known('alice'), known('carol'), known('dave')].filter(Boolean).length, 2);
+    bench.cache.forget('sip:dave@ims.test');
+    assert.equal(known('dave'), false);
   });
 });

@@ -36,7 +36,14 @@ const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 const NOT_IN_URI = /[\s<>|"]/;
 
 export type SrfCall =
-  | { readonly kind: 'call'; readonly uri: string; readonly options: SrfRequestOptions; readonly frameBytes: number }
+  | {
+      readonly kind: 'call';
+      readonly uri: string;
+      readonly options: SrfRequestOptions;
+      readonly frameBytes: number;
+      /** Where the size alone made the request go by TCP: the call for a hop that refuses that (RFC 3261 section 18.1.1). */
+      readonly ifRefused?: SrfRequestOptions;
+    }
   | { readonly kind: 'cannot'; readonly code: ErrorCode; readonly reason: string };
 
 const cannot = (reason: string, code: ErrorCode = 'PPG_E_LEG_CANNOT'): SrfCall => ({ kind: 'cannot', code, reason });
@@ -71,7 +78,11 @@ export function toSrfCall(request: OutboundRequest, domain: string | undefined):
   const options: SrfRequestOptions = { method, headers };
   if (text !== undefined) options.body = text;
   if (nextHop !== undefined) options.proxy = nextHop;
-  return { kind: 'call', uri, options, frameBytes };
+  if (nextHop === request.nextHop) return { kind: 'call', uri, options, frameBytes };
+  const { proxy: _byTcp, ...rest } = options;
+  const plain = { ...rest, headers: { ...headers } };
+  const ifRefused = request.nextHop === undefined ? plain : { ...plain, proxy: request.nextHop };
+  return { kind: 'call', uri, options, frameBytes, ifRefused };
 }
 
 /** drachtio-srf keeps headers in an object: fields of one name become one comma-separated value. */

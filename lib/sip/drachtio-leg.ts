@@ -17,7 +17,7 @@ import type {
   SubscriptionHandler,
 } from './leg.ts';
 import { guardedHandler } from './safe-handler.ts';
-import { type SrfConnectOptions, type SrfLike, type SrfResponse, srfPort } from './srf-like.ts';
+import { type SrfConnectOptions, type SrfLike, type SrfRequestOptions, type SrfResponse, srfPort } from './srf-like.ts';
 import { breakLink, connectSrf, disconnectSrf, type SrfLink, watchSrf } from './srf-link.ts';
 
 /** Longer than the server's own 408 after 32.0 s, so that the server's word comes first when there is one. */
@@ -151,12 +151,20 @@ class DrachtioLeg implements SipLeg {
     if (!this.ready) return Promise.resolve(notSent('PPG_E_LEG_DOWN', 'no link to the drachtio server'));
     const call = toSrfCall(request, this.#options.domain);
     if (call.kind === 'cannot') return Promise.resolve(notSent(call.code, call.reason));
+    const { uri, options, ifRefused } = call;
+    if (ifRefused === undefined) return this.#send(uri, options);
+    return this.#send(uri, options).then((answer) =>
+      isUnreachable(answer) && this.ready ? this.#send(uri, ifRefused) : answer,
+    );
+  }
+
+  #send(uri: string, options: SrfRequestOptions): Promise<SipAnswer> {
     return new Promise((resolve) => {
       const flight = new Flight(this.#options.clock, this.#inFlight, resolve);
       flight.guard(this.#guard, () => this.#suspect());
       try {
         // the callback form: an await here would let a response in the same read slip by before anyone listens
-        srfPort(this.#sender).request(call.uri, call.options, (error, sent) => {
+        srfPort(this.#sender).request(uri, options, (error, sent) => {
           flight.confirmed = true;
           if (error) flight.settle(refusal(error));
           else if (sent === undefined) flight.settle(unknown('drachtio-srf named no request'));
@@ -193,6 +201,10 @@ class DrachtioLeg implements SipLeg {
     this.#dialogs.lost(cause);
   }
 }
+
+/** The server could not reach the hop: what it says by itself at once when a connection is refused. */
+const isUnreachable = (answer: SipAnswer): boolean =>
+  answer.kind === 'response' && answer.status === 503 && answer.local;
 
 /** A request on its way: settles once, whatever comes first; what comes later is ignored. */
 class Flight {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
 import { DOMAIN, Scene, until } from '../../conformance/scene.ts';
+import { loopbackStack } from '../../support/sip-loopback.ts';
 
 const text = (size: number): Buffer => Buffer.from('all that is fit to push '.repeat(size / 24 + 1)).subarray(0, size);
 const sha256 = (body: Buffer): string => createHash('sha256').update(body).digest('hex');
@@ -37,6 +39,31 @@ describe('a MESSAGE around the limit of UDP', function () {
           assert.equal(result?.state, 'delivered');
           phone.pushes.length = 0;
         });
+      }
+    });
+  }
+
+  for (const leg of ['direct', 'drachtio'] as const) {
+    it(`a next hop that takes UDP only gets it by UDP, over the ${leg} leg`, async () => {
+      const core = await loopbackStack({ listen: [{ protocol: 'udp', host: '127.0.0.1', port: 0 }] });
+      const got: string[] = [];
+      core.stack.onRequest((transaction) => {
+        got.push(`${transaction.flow.protocol} ${transaction.request.body.length}`);
+        transaction.respond(respondTo(transaction.request, 200));
+      });
+      const scene = await Scene.of({ sip: { leg, nextHop: `sip:127.0.0.1:${core.at('udp').port}` } });
+      try {
+        const wishes = { pushId: 'p', to: [`sip:alice@${DOMAIN}`], attributes: scene.notify, body: text(2500) };
+        assert.equal(await scene.code('shop', { ...wishes, qos: 'delivery-method="confirmed"' }), 1001);
+        const [result] = await until(() => scene.notified('p').length > 0 && scene.notified('p'));
+        assert.equal(result?.state, 'delivered');
+        assert.deepEqual(
+          got.filter((one) => one.endsWith(' 2500')),
+          ['udp 2500'],
+        );
+      } finally {
+        await scene.close();
+        await core.stack.stop();
       }
     });
   }

@@ -56,6 +56,35 @@ describe('drachtio leg', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it('a large request whose TCP is refused goes by UDP after all; another 503 is the answer', async () => {
+    const leg = make();
+    srf.up();
+    const headers = [{ name: 'Content-Type', value: 'text/plain' }];
+    const large = { ...REQUEST, headers, body: Buffer.alloc(1500, 'a'), nextHop: 'sip:192.0.2.1:5060;transport=udp' };
+    const answer = leg.request(large);
+    assert.equal(srf.lastCall.options.proxy, 'sip:192.0.2.1:5060;transport=tcp');
+    srf.lastCall.accept();
+    srf.lastCall.respond(503, '');
+    while (srf.calls.length < 2) await Promise.resolve();
+    assert.equal(srf.lastCall.options.proxy, large.nextHop);
+    assert.deepEqual(srf.lastCall.options.headers, srf.calls[0]?.options.headers);
+    assert.equal(srf.lastCall.options.body, srf.calls[0]?.options.body);
+    srf.lastCall.accept();
+    srf.lastCall.respond(200);
+    const got = await answer;
+    assert.ok(got.kind === 'response' && got.status === 200);
+
+    const refused = leg.request(large);
+    srf.lastCall.accept();
+    srf.lastCall.respond(503, '192.0.2.1');
+    assert.equal((await refused).kind, 'response');
+    const small = leg.request({ ...large, body: Buffer.from('a') });
+    srf.lastCall.accept();
+    srf.lastCall.respond(503, '');
+    assert.equal((await small).kind, 'response');
+    assert.equal(srf.calls.length, 4);
+  });
+
   it("does not lose a response that comes in the same read as the server's word", async () => {
     const leg = make();
     srf.up().onCall = (call) => {

@@ -1,27 +1,45 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A program that tests talk to, and the Debian package that brings it. */
 export interface DebianProgram {
   readonly program: string;
   readonly package: string;
+  /** A file that must be there too, below the folder of libraries of this machine: `/usr/lib/x86_64-linux-gnu`. */
+  readonly library?: string;
 }
 
 export const SIPP: DebianProgram = { program: 'sipp', package: 'sip-tester' };
 export const BARESIP: DebianProgram = { program: 'baresip', package: 'baresip-core' };
 export const XML2WBXML: DebianProgram = { program: 'xml2wbxml', package: 'libwbxml2-utils' };
+export const KAMAILIO: DebianProgram = { program: 'kamailio', package: 'kamailio' };
+export const KAMAILIO_IMS: DebianProgram = {
+  ...{ program: 'kamailio', package: 'kamailio-ims-modules' },
+  library: 'kamailio/modules/ims_isc.so',
+};
+export const KAMAILIO_PRESENCE: DebianProgram = {
+  ...{ program: 'kamailio', package: 'kamailio-presence-modules' },
+  library: 'kamailio/modules/presence.so',
+};
+export const TSHARK: DebianProgram = { program: 'tshark', package: 'tshark' };
 export const STRACE: DebianProgram = { program: 'strace', package: 'strace' };
 
-/** Whether the program is in the PATH. */
-export const isInstalled = ({ program }: DebianProgram): boolean =>
-  (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false; // not in this folder
-    }
-  });
+/** Whether the program is in the PATH, and its library where the system has them. */
+export const isInstalled = ({ program, library }: DebianProgram): boolean =>
+  (process.env['PATH'] ?? '').split(delimiter).some((folder) => may(join(folder, program), constants.X_OK)) &&
+  (library === undefined || multiarch().some((folder) => may(join(folder, library), constants.R_OK)));
+
+function may(file: string, mode: number): boolean {
+  try {
+    accessSync(file, mode);
+    return true;
+  } catch {
+    return false; // not there
+  }
+}
+
+const multiarch = (): string[] =>
+  readdirSync('/usr/lib').flatMap((name) => (name.endsWith('-linux-gnu') ? `/usr/lib/${name}` : []));
 
 /** A suite that needs the program; without it the suite is skipped, and its title names the package to install. */
 export function describeWith(needed: DebianProgram, title: string, body: (this: Mocha.Suite) => void): Mocha.Suite {

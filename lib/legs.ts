@@ -44,9 +44,17 @@ export function createLegs(options: LegsOptions): Legs {
     all.push(createDrachtioLeg({ srf, sends, clock, log, domain, ...(outbound !== undefined && { outbound }) }));
   }
   if (direct === false) return { all, stack: undefined };
-  const { listen, advertise } = direct;
+  const { listen, advertise, keepAlive } = direct;
   const sentBy = advertise === undefined ? {} : { sentBy: { host: advertise } };
-  const stack = createSipStack({ clock, log, listen, tls, trace, ...sentBy });
+  const stack = createSipStack({
+    clock,
+    log,
+    listen,
+    tls,
+    trace,
+    ...sentBy,
+    ...(keepAlive !== undefined && { tcp: { keepAlive } }),
+  });
   const debug = sipDebug();
   if (debug !== undefined) stack.onTrace(debug);
   all.push(createDirectLeg({ stack, clock, log, domain, ...(advertise !== undefined && { advertise }) }));

@@ -32,6 +32,11 @@ export interface DirectLegOptions {
   readonly listen: readonly ListenPoint[];
   /** Host name or address that peers shall use, when it is not the one listened on. */
   readonly advertise?: string | undefined;
+  /**
+   * Milliseconds between keep-alives at the most, on TCP and TLS connections that the leg makes (RFC 5626 section 4.4.1,
+   * which proposes 120,000): they stay open, and one that is dead is found. Default none.
+   */
+  readonly keepAlive?: number | undefined;
 }
 
 export interface SipOptions extends SipDeliveryOptions {
@@ -213,6 +218,7 @@ const schema = z.strictObject({
               .min(1)
               .max(16),
             advertise: z.string().optional(),
+            keepAlive: z.number().int().min(1_000).max(3_600_000).optional(),
           }),
         ])
         .default(false),

@@ -71,7 +71,11 @@ export interface NodeConfig {
   };
   /** The embedded stand-in for drachtio-server. */
   readonly sipd: { readonly port: number; readonly drachtioPort: number };
-  readonly direct: { readonly port: number };
+  readonly direct: {
+    readonly port: number;
+    /** Milliseconds between keep-alives of the connections it makes; default none. */
+    readonly keepAlive?: number | undefined;
+  };
   /** A real drachtio-server, used when `host` is given; sipd is not started then. */
   readonly drachtio: {
     readonly host?: string | undefined;
@@ -126,6 +130,11 @@ const flag = z.preprocess(flagOrText, z.boolean(FLAG));
 const host = z.string('must be an address to listen on, such as 127.0.0.1 or 0.0.0.0').min(1).max(255);
 const STOP = 'must be milliseconds, 0 to 600000';
 /** Anything that is no number is refused where the option is checked. */
+const KEEP_ALIVE = 'must be 1,000 to 3,600,000 milliseconds';
+const keepAlive = z.preprocess(
+  numberOrText,
+  z.number(KEEP_ALIVE).int(KEEP_ALIVE).min(1_000, KEEP_ALIVE).max(3_600_000, KEEP_ALIVE),
+);
 const wholeNumber = z.preprocess(numberOrText, z.unknown());
 const rest = z.record(z.string(), z.unknown(), 'must be an object');
 
@@ -212,7 +221,7 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
     secret: z.string().optional(),
     core: z.strictObject({ port, wsPort: port.optional(), users: z.record(z.string(), z.string()).optional() }),
     sipd: z.strictObject({ port, drachtioPort: port }),
-    direct: z.strictObject({ port }),
+    direct: z.strictObject({ port, keepAlive: keepAlive.optional() }),
     drachtio: z.strictObject({
       host: z.string().min(1).max(255).optional(),
       port,

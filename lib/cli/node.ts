@@ -248,6 +248,7 @@ const directOf = ({ sip, direct }: NodeConfig): NonNullable<NonNullable<PpgConfi
     ...(sip.tls?.cert === undefined ? [] : [{ protocol: 'tls' as const, host: sip.host, port: sip.tls.port }]),
   ],
   advertise: sip.advertise,
+  keepAlive: direct.keepAlive,
 });
 
 function startOwnCore(

@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
 import type { SipLimits } from '../codec/sip/limits.ts';
 import { StreamFramer } from '../codec/sip/stream-framer.ts';
+import { KeepAlive } from './keep-alive.ts';
 import type { StreamKind } from './stream-kind.ts';
 import type { Endpoint, Link, Sender, TransportListener } from './transport.ts';
 import type { Flow, Hop } from './types.ts';
 
 const PONG = Buffer.from('\r\n');
+const PING = Buffer.from('\r\n\r\n');
 
 /**
  * Octets of responses and keep-alives that may wait for a peer who does not read. He decides how many requests he sends,
@@ -20,7 +23,9 @@ export interface ConnectionHost {
   readonly kind: StreamKind;
   /** Octets of our requests that may wait for a peer who does not read. */
   readonly maxUnsent: number;
-  now(): number;
+  readonly clock: Clock;
+  /** Milliseconds between keep-alives on connections that this side made, at the most; 0: none. */
+  readonly keepAlive: number;
   /** Counts octets held of unfinished messages; false when all connections together hold too many. */
   hold(change: number): boolean;
   /** It takes no more messages; what has been written is still on its way out. */
@@ -56,6 +61,7 @@ export class TcpConnection implements Endpoint, Link {
   #unsent = 0;
   #held = 0;
   #corked = false;
+  #keepAlive: KeepAlive | undefined;
   #error: Error | undefined;
 
   /** `socket` is connected (made by the peer) or connecting (made by us). */
@@ -66,7 +72,7 @@ export class TcpConnection implements Endpoint, Link {
     this.#host = host;
     this.#state = socket.connecting ? 'connecting' : 'open';
     if (this.#state === 'open') this.#noteVerified();
-    this.lastUsed = host.now();
+    this.lastUsed = host.clock.now();
     this.#framer = new StreamFramer(
       {
         onMessage: (message, raw) => {
@@ -75,6 +81,7 @@ export class TcpConnection implements Endpoint, Link {
           host.listener.onMessage(message, raw, { flow: this.flow, endpoint: this });
         },
         onPing: () => this.#offer(PONG, undefined, MAX_UNREAD_REPLIES),
+        onPong: () => this.#keepAlive?.onPong(),
       },
       host.limits,
     );
@@ -118,7 +125,7 @@ export class TcpConnection implements Endpoint, Link {
       sender?.onSendError(this.#error ?? new Error('the connection is closed'));
       return;
     }
-    this.lastUsed = this.#host.now();
+    this.lastUsed = this.#host.clock.now();
     if (this.#unsent + this.#socket.writableLength > limit) {
       const error = new Error('the peer does not read');
       sender?.onSendError(error);
@@ -151,7 +158,7 @@ export class TcpConnection implements Endpoint, Link {
   retire(reason: Error): void {
     if (this.#state === 'closed' || this.#state === 'retired') return;
     this.#state = 'retired';
-    this.lastUsed = this.#host.now();
+    this.lastUsed = this.#host.clock.now();
     this.#host.onRetired(this);
     this.#socket.end();
     this.#letGo(reason);
@@ -159,6 +166,7 @@ export class TcpConnection implements Endpoint, Link {
 
   #letGo(reason: Error): void {
     this.#error ??= reason;
+    this.#keepAlive?.stop();
     this.#framer.stop();
     this.#settleHeld(0);
     const waiting = this.#waiting;
@@ -184,6 +192,19 @@ export class TcpConnection implements Endpoint, Link {
     this.#waiting = [];
     this.#unsent = 0;
     for (const { octets, sender } of waiting) this.#write(octets, sender);
+    const { clock, keepAlive } = this.#host;
+    if (keepAlive > 0)
+      this.#keepAlive = new KeepAlive(
+        clock,
+        keepAlive,
+        () => this.#ping(),
+        () => this.close(new Error('no answer to a keep-alive')),
+      );
+  }
+
+  #ping(): void {
+    this.#framer.expectPong();
+    this.#offer(PING, undefined, MAX_UNREAD_REPLIES);
   }
 
   /** Messages of one turn of the event loop leave in one system call. */
@@ -194,7 +215,7 @@ export class TcpConnection implements Endpoint, Link {
       process.nextTick(this.#uncork);
     }
     this.#socket.write(octets);
-    if (octets !== PONG) this.#note('out', octets);
+    if (octets !== PONG && octets !== PING) this.#note('out', octets);
     if (sender === undefined) return;
     this.#senders.add(sender);
     sender.onSent(this);
@@ -211,7 +232,7 @@ export class TcpConnection implements Endpoint, Link {
   }
 
   #onData(chunk: Buffer): void {
-    this.lastUsed = this.#host.now();
+    this.lastUsed = this.#host.clock.now();
     try {
       this.#framer.push(chunk);
     } catch (error) {

@@ -19,6 +19,11 @@ export interface TcpOptions {
   readonly messageTime: number;
   /** A connection must be there this long after it was asked for, with its TLS handshake, ms. */
   readonly connectTime: number;
+  /**
+   * Keep-alive of connections that this side makes (RFC 5626 section 4.4.1), ms between two at the most: one that is not
+   * answered within 10 s ends its connection, one that is answered stays open. RFC 5626 proposes 120,000; 0: none.
+   */
+  readonly keepAlive: number;
 }
 
 export const DEFAULT_TCP: TcpOptions = {
@@ -28,6 +33,7 @@ export const DEFAULT_TCP: TcpOptions = {
   idle: 10 * 60_000,
   messageTime: 30_000,
   connectTime: 10_000,
+  keepAlive: 0,
 };
 
 /** A connection that has been given up must be gone this long afterwards, ms. */
@@ -47,9 +53,10 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
   readonly listener: TransportListener;
   readonly limits: SipLimits;
   readonly maxUnsent: number;
+  readonly keepAlive: number;
+  readonly clock: Clock;
   readonly kind: StreamKind;
   readonly #options: TcpOptions;
-  readonly #clock: Clock;
   readonly #onError: (error: Error) => void;
   readonly #servers: Server[] = [];
   readonly #connections = new Map<string, TcpConnection>();
@@ -74,8 +81,9 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
     this.listener = listener;
     this.limits = limits;
     this.maxUnsent = options.maxUnsent;
+    this.keepAlive = options.keepAlive;
     this.#options = options;
-    this.#clock = clock;
+    this.clock = clock;
     this.#onError = onError;
     this.kind = kind;
   }
@@ -118,14 +126,10 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
 
   async close(): Promise<void> {
     this.#stopped = true;
-    this.#clock.clearTimeout(this.#sweeper);
+    this.clock.clearTimeout(this.#sweeper);
     for (const socket of this.#arriving.keys()) socket.destroy();
     for (const connection of [...this.#connections.values(), ...this.#retired]) connection.close(STOPPED);
     await Promise.all(this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
-  }
-
-  now(): number {
-    return this.#clock.now();
   }
 
   hold(change: number): boolean {
@@ -160,9 +164,9 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
 
   onArriving(socket: Socket): boolean {
     if (this.#stopped || this.#isFull()) return false;
-    this.#arriving.set(socket, this.#clock.now());
+    this.#arriving.set(socket, this.clock.now());
     socket.once('close', () => this.#arriving.delete(socket));
-    this.#sweeper ??= this.#clock.setTimeout(this.#sweep, SWEEP);
+    this.#sweeper ??= this.clock.setTimeout(this.#sweep, SWEEP);
     return true;
   }
 
@@ -205,13 +209,13 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
     const flow = { ...peer, localHost: socket.localAddress ?? '', localPort: socket.localPort ?? 0 };
     const connection = new TcpConnection(key, socket, flow, this);
     this.#connections.set(key, connection);
-    this.#sweeper ??= this.#clock.setTimeout(this.#sweep, SWEEP);
+    this.#sweeper ??= this.clock.setTimeout(this.#sweep, SWEEP);
     return connection;
   }
 
   readonly #sweep = (): void => {
     this.#sweeper = undefined;
-    const now = this.#clock.now();
+    const now = this.clock.now();
     for (const connection of this.#connections.values()) {
       const reason = this.#overdue(connection, now);
       if (reason !== undefined) connection.close(new Error(reason));
@@ -222,7 +226,7 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
     for (const [socket, since] of this.#arriving) {
       if (now - since >= this.#options.connectTime) socket.destroy();
     }
-    if (this.connections > 0) this.#sweeper = this.#clock.setTimeout(this.#sweep, SWEEP);
+    if (this.connections > 0) this.#sweeper = this.clock.setTimeout(this.#sweep, SWEEP);
   };
 
   #overdue(connection: TcpConnection, now: number): string | undefined {

@@ -13,6 +13,8 @@ export interface FrameListener {
   onMessage(message: SipMessage, raw: Buffer): void;
   /** A keep-alive of two CRLFs, to be answered by one (RFC 5626 section 4.4.1). */
   onPing(): void;
+  /** The CRLF that answers a keep-alive of ours, after `expectPong`. */
+  onPong?(): void;
 }
 
 /**
@@ -31,6 +33,7 @@ export class StreamFramer {
   #bodyStart = 0;
   /** One CRLF of a keep-alive has been seen. */
   #halfPing = false;
+  #pongExpected = false;
   #stopped = false;
 
   constructor(listener: FrameListener, limits: SipLimits = DEFAULT_SIP_LIMITS) {
@@ -46,6 +49,11 @@ export class StreamFramer {
   /** The held octets, for answering a request whose head was refused. */
   get pending(): Buffer {
     return this.#held.subarray(0, this.#length);
+  }
+
+  /** A keep-alive of ours has left: the next CRLF between messages is its answer, not half a keep-alive of the peer's. */
+  expectPong(): void {
+    this.#pongExpected = true;
   }
 
   /** Ignores all further octets. */
@@ -96,6 +104,11 @@ export class StreamFramer {
     if (at + 1 === this.#length) return at;
     if (this.#held[at + 1] !== LF) throw this.#lost(at, 'a carriage return alone between messages');
     this.#scanned = at + 2;
+    if (this.#pongExpected) {
+      this.#pongExpected = false;
+      this.#listener.onPong?.();
+      return at + 2;
+    }
     if (this.#halfPing) this.#listener.onPing();
     this.#halfPing = !this.#halfPing;
     return at + 2;

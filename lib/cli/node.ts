@@ -29,6 +29,7 @@ import {
 } from './embedded.ts';
 import { startHttp } from './http.ts';
 import { freePort, opening } from './listen.ts';
+import { secretOf } from './secret-file.ts';
 import { loadSrf } from './srf.ts';
 
 export interface NodeOptions {
@@ -112,6 +113,7 @@ async function start(
 
   const ppg = createPpg({
     ...gatewayConfiguration(config),
+    secret: secretOf(config),
     initiators: accounts,
     block: blockedBy(config),
     ...(audit !== undefined && { audit }),

@@ -9,7 +9,6 @@ const LOCAL = '127.0.0.1';
 const TEXT = 'a text that a phone may refuse for its form';
 
 const BINARY = Buffer.from([0, 1, 2]);
-const SECRET = 'the same secret in every life of the gateway';
 
 async function untilState(scene: Scene, state: string): Promise<void> {
   for (;;) {
@@ -57,10 +56,7 @@ describe('a push by reference', function () {
     const folder = mkdtempSync(join(tmpdir(), 'ppg-reference-'));
     const [port = 0] = await freePorts(1);
     const life = (): Promise<Scene> =>
-      sceneWith(
-        { config: { store: `sqlite:${join(folder, 'ppg.db')}`, secret: SECRET }, sip: { leg: 'drachtio' } },
-        port,
-      );
+      sceneWith({ config: { store: `sqlite:${join(folder, 'ppg.db')}` }, sip: { leg: 'drachtio' } }, port);
     let scene = await life();
     try {
       const phone = await scene.phone('alice', { fetches: false });

@@ -1,6 +1,7 @@
 import type { FinalState } from '../model/states.ts';
 import { isTerminal } from '../model/states.ts';
-import { byKey, inGroup, type MemoryData, notificationOf, type OwedRow, type Row } from './memory-rows.ts';
+import { notificationOf } from './memory-notifications.ts';
+import { byKey, inGroup, type MemoryData, type OwedRow, type Row } from './memory-rows.ts';
 import { ERASED, NOBODY, type NotificationFilter, type OperatorStore } from './operator.ts';
 import type { Settled } from './store.ts';
 

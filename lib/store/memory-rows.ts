@@ -1,9 +1,7 @@
 import type { RecipientAddress } from '../model/address.ts';
-import type { Notification } from '../model/delivery.ts';
 import type { Registration } from '../model/device.ts';
-import { resultOfGroup } from '../model/group.ts';
 import type { AttemptRecord, Push, Recipient } from '../model/push.ts';
-import { type Attempted, type FinalState, isTerminal, type RecipientState } from '../model/states.ts';
+import type { Attempted, RecipientState } from '../model/states.ts';
 import type { Lease, StoreCounts } from './store.ts';
 
 /** A push of the memory store. */
@@ -136,37 +134,10 @@ export function nextDueOf(data: MemoryData): { claims?: number; expiry?: number;
 }
 
 /** The recipients of the push that stand for the same address, in order; without a group only itself. */
-const membersOf = (row: Row): Row[] => row.of.recipients.filter(({ address }) => address.text === row.address.text);
+export const membersOf = (row: Row): Row[] =>
+  row.of.recipients.filter(({ address }) => address.text === row.address.text);
 
 export const inGroup = (row: Row): boolean => membersOf(row).length > 1;
-
-/** Whether the end of a recipient owes a notification: of a group that of the last one does. */
-export const owesNotification = (row: Row): boolean =>
-  row.of.push.notifyUrl !== undefined && membersOf(row).every(({ state }) => isTerminal(state));
-
-/** What a recipient's end, or that of a group whose last it was, tells its PI. */
-export function notificationOf(row: Row, owed: OwedRow): Notification {
-  const { push } = row.of;
-  const [first = row, ...others] = membersOf(row);
-  const result = resultOfGroup([first, ...others]);
-  return {
-    push: push.key,
-    index: row.index,
-    initiator: push.initiator,
-    pushId: push.pushId,
-    notifyUrl: push.notifyUrl ?? '',
-    papVersion: push.papVersion,
-    address: row.address,
-    state: result.state as FinalState,
-    code: result.code,
-    desc: result.desc,
-    ...(push.qos !== undefined && { qos: push.qos }),
-    deliveredBy: result.deliveredBy,
-    receivedTime: push.acceptedAt,
-    eventTime: result.eventTime,
-    tries: owed.claims - 1,
-  };
-}
 
 /** The row as others see it. */
 export function recipientOf(row: Row): Recipient {

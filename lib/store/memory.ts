@@ -6,6 +6,7 @@ import { type Content, type Push, priorityRank, type RecipientRef } from '../mod
 import { describeCode, PAP } from '../model/result-codes.ts';
 import { type FinalState, isTerminal } from '../model/states.ts';
 import { Lines } from './memory-lines.ts';
+import { claimNotifications, notificationOf, oweNotification, settleNotification } from './memory-notifications.ts';
 import { memoryOperator } from './memory-operator.ts';
 import {
   byKey,
@@ -13,12 +14,9 @@ import {
   bySchedule,
   countsOf,
   createMemoryData,
-  inGroup,
   kept,
   type MemoryData,
   nextDueOf,
-  notificationOf,
-  owesNotification,
   type PushRow,
   type Row,
   recipientOf,
@@ -250,13 +248,7 @@ class MemoryStore implements Store {
   /** A final state was set: what is owed for it, and the end of the push when it was the last. */
   #finished(row: Row, notifyLease?: Lease): void {
     const { of } = row;
-    if (owesNotification(row)) {
-      row.notification =
-        notifyLease && !inGroup(row)
-          ? { state: 'leased', due: notifyLease.leaseUntil, claims: 1 }
-          : { state: 'owed', due: row.eventTime, claims: 0 };
-      this.#data.owed.add(row);
-    }
+    oweNotification(this.#data, row, notifyLease);
     if (!of.recipients.every((recipient) => isTerminal(recipient.state))) return;
     const { content: _gone, ...rest } = of.push;
     of.push = rest;
@@ -327,25 +319,12 @@ class MemoryStore implements Store {
 
   async claimNotifications(query: { now: number; limit: number } & Lease): Promise<Notification[]> {
     this.#check();
-    const { now, limit, leaseUntil } = query;
-    const due = [...this.#data.owed].flatMap((row) =>
-      row.notification !== undefined && row.notification.due <= now ? [{ row, owed: row.notification }] : [],
-    );
-    due.sort((a, b) => a.owed.due - b.owed.due || byKey(a.row, b.row));
-    return due.slice(0, limit).map(({ row, owed }) => {
-      Object.assign(owed, { state: 'leased', due: leaseUntil, claims: owed.claims + 1 });
-      return notificationOf(row, owed);
-    });
+    return claimNotifications(this.#data, query);
   }
 
-  async settleNotification({ push, index, result, due, tries }: NotificationSettlement): Promise<void> {
+  async settleNotification(settlement: NotificationSettlement): Promise<void> {
     this.#check();
-    const row = this.#data.pushes.get(push)?.recipients[index];
-    const owed = row?.notification;
-    if (row === undefined || owed?.state !== 'leased' || owed.claims - 1 !== tries) return;
-    owed.state = result === 'retry' ? 'owed' : result;
-    if (result === 'retry') owed.due = due ?? owed.due;
-    else this.#data.owed.delete(row);
+    settleNotification(this.#data, settlement);
   }
 
   async purge({ before, limit }: { before: number; limit: number }): Promise<number> {

@@ -5,29 +5,31 @@ import { delimiter, join } from 'node:path';
 export interface DebianProgram {
   readonly program: string;
   readonly package: string;
-  /** A file that must be there too, below the folder of libraries of this machine: `/usr/lib/x86_64-linux-gnu`. */
-  readonly library?: string;
+  /** Files that must be there too, below the folder of libraries of this machine: `/usr/lib/x86_64-linux-gnu`. */
+  readonly libraries?: readonly string[];
 }
 
 export const SIPP: DebianProgram = { program: 'sipp', package: 'sip-tester' };
 export const BARESIP: DebianProgram = { program: 'baresip', package: 'baresip-core' };
 export const XML2WBXML: DebianProgram = { program: 'xml2wbxml', package: 'libwbxml2-utils' };
 export const KAMAILIO: DebianProgram = { program: 'kamailio', package: 'kamailio' };
-export const KAMAILIO_IMS: DebianProgram = {
-  ...{ program: 'kamailio', package: 'kamailio-ims-modules' },
-  library: 'kamailio/modules/ims_isc.so',
-};
+/** As a registrar with the reg event package. */
 export const KAMAILIO_PRESENCE: DebianProgram = {
   ...{ program: 'kamailio', package: 'kamailio-presence-modules' },
-  library: 'kamailio/modules/presence.so',
+  libraries: ['kamailio/modules/presence.so'],
+};
+/** As an S-CSCF. */
+export const KAMAILIO_IMS: DebianProgram = {
+  ...{ program: 'kamailio', package: 'kamailio-ims-modules kamailio-presence-modules' },
+  libraries: ['kamailio/modules/ims_isc.so', 'kamailio/modules/presence.so'],
 };
 export const TSHARK: DebianProgram = { program: 'tshark', package: 'tshark' };
 export const STRACE: DebianProgram = { program: 'strace', package: 'strace' };
 
-/** Whether the program is in the PATH, and its library where the system has them. */
-export const isInstalled = ({ program, library }: DebianProgram): boolean =>
+/** Whether the program is in the PATH, and its libraries where the system has them. */
+export const isInstalled = ({ program, libraries = [] }: DebianProgram): boolean =>
   (process.env['PATH'] ?? '').split(delimiter).some((folder) => may(join(folder, program), constants.X_OK)) &&
-  (library === undefined || multiarch().some((folder) => may(join(folder, library), constants.R_OK)));
+  libraries.every((file) => multiarch().some((folder) => may(join(folder, file), constants.R_OK)));
 
 function may(file: string, mode: number): boolean {
   try {

@@ -102,7 +102,10 @@ class DirectLeg implements SipLeg {
 
   get address(): string | undefined {
     const { listening } = this.#stack;
-    const point = listening.find(({ protocol }) => protocol === 'udp') ?? listening[0];
+    const point =
+      listening.find(({ protocol }) => protocol === 'udp') ??
+      listening.find(({ protocol }) => protocol === 'tcp') ??
+      listening[0];
     if (point === undefined) return undefined;
     const { host = reachableHost(point.host), port = point.port } = this.#advertise ?? {};
     return formatHostPort({ host, port });
@@ -203,12 +206,18 @@ class DirectLeg implements SipLeg {
     return hop;
   }
 
-  /** What peers reach us at within dialogs; a leg without UDP says so. */
-  get #contact(): string {
+  /** A leg without UDP says so, TCP before TLS. */
+  get transport(): string | undefined {
     const { listening } = this.#stack;
-    const [first] = listening;
-    const named = first === undefined || listening.some(({ protocol }) => protocol === 'udp');
-    return `sip:${this.address ?? 'invalid'}${named ? '' : `;transport=${first.protocol}`}`;
+    const listens = (protocol: Protocol): boolean => listening.some((point) => point.protocol === protocol);
+    if (listening.length === 0 || listens('udp')) return undefined;
+    return listens('tcp') ? 'tcp' : listening[0]?.protocol;
+  }
+
+  /** What peers reach us at within dialogs. */
+  get #contact(): string {
+    const { transport } = this;
+    return `sip:${this.address ?? 'invalid'}${transport === undefined ? '' : `;transport=${transport}`}`;
   }
 
   async #find(target: Target): Promise<readonly Hop[] | Error> {

@@ -190,6 +190,8 @@ export interface SipLeg {
   readonly ready: boolean;
   /** SIP URI host:port at which this leg takes requests, for Contact and P-Asserted-Identity; undefined when not known. */
   readonly address: string | undefined;
+  /** The transport that a URI of `address` must name, where it is not taken by UDP; undefined: none. */
+  readonly transport?: string | undefined;
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Sends and waits for the final answer. Never rejects. */

@@ -1,4 +1,4 @@
-import { parseSipOnly, type SipUri } from '../codec/sip/uri.ts';
+import { parseSipOnly, type SipUri, uriParam } from '../codec/sip/uri.ts';
 
 /** Tells which request URIs mean the gateway. */
 export interface OwnAddress {
@@ -19,9 +19,10 @@ export function ownAddress(identity: string, addresses: () => readonly (string |
   const own = parseSipOnly(identity);
   const home = own.host.toLowerCase();
 
-  const isOurs = ({ host, port, scheme }: SipUri): boolean => {
-    const lower = host.toLowerCase();
-    const effective = port ?? (scheme === 'sips' ? SIPS_PORT : SIP_PORT);
+  const isOurs = (uri: SipUri): boolean => {
+    const lower = uri.host.toLowerCase();
+    const byTls = uri.scheme === 'sips' || uriParam(uri, 'transport')?.toLowerCase() === 'tls';
+    const effective = uri.port ?? (byTls ? SIPS_PORT : SIP_PORT);
     return addresses().some((address) => {
       if (address === undefined) return false;
       const here = read(`sip:${address}`);

@@ -71,7 +71,7 @@ export interface SipSender {
   /** Called whenever a leg becomes ready. */
   onReady(listener: () => void): void;
   /** URI at which a leg takes requests, for Contact; undefined while the leg does not know its address. */
-  identityFor(leg: Pick<SipLeg, 'address'>, user?: string): string | undefined;
+  identityFor(leg: Pick<SipLeg, 'address' | 'transport'>, user?: string): string | undefined;
 }
 
 export interface SipSenderOptions {
@@ -210,7 +210,8 @@ export function createSipSender(options: SipSenderOptions): SipSender {
     },
     identityFor(leg, user) {
       if (leg.address === undefined) return undefined;
-      return user === undefined ? `sip:${leg.address}` : `sip:${user}@${leg.address}`;
+      const transport = leg.transport === undefined ? '' : `;transport=${leg.transport}`;
+      return `sip:${user === undefined ? '' : `${user}@`}${leg.address}${transport}`;
     },
   };
 }

@@ -41,7 +41,11 @@ export class ViaMaker {
     // Only where the port in sent-by is one that takes TLS, and the peer can verify who asks.
     this.#alias = alias && points.some(({ protocol }) => protocol === 'tls');
     this.#advertised = typeof advertised === 'string' ? parseHostPort(advertised) : advertised;
-    this.#own = new Set(points.map((point) => sentByKey(this.#sentBy(point))));
+    const hosts = points.length > 0 ? points.map(({ host }) => host) : ['0.0.0.0', '::'];
+    this.#own = new Set([
+      ...points.map(({ host, port }) => sentByKey(this.#sentBy(host, port))),
+      ...hosts.map((host) => sentByKey(this.#sentBy(host, undefined))),
+    ]);
   }
 
   /** `SIP/2.0/UDP host:port;rport;branch=...` */
@@ -49,8 +53,7 @@ export class ViaMaker {
     const kind = `${hop.protocol}${isIPv6(hop.host) ? 6 : 4}`;
     let prefix = this.#prefixes.get(kind);
     if (prefix === undefined) {
-      const point = pointFor(this.#points, hop);
-      const sentBy = formatHostPort(this.#sentBy(point ?? hop));
+      const sentBy = formatHostPort(this.#sentByFor(hop));
       prefix = `SIP/2.0/${hop.protocol.toUpperCase()} ${sentBy};rport${hop.protocol === 'tls' && this.#alias ? ';alias' : ''};branch=`;
       this.#prefixes.set(kind, prefix);
     }
@@ -62,10 +65,22 @@ export class ViaMaker {
     return this.#own.has(sentByKey(via));
   }
 
-  #sentBy(point: Pick<ListenPoint, 'host' | 'port'>): HostPort {
-    const port = this.#advertised?.port ?? point.port;
-    return { host: this.#advertised?.host ?? reachableHost(point.host), port };
+  /**
+   * Who listens for nothing names no port, nor who has none for such a transport: the answer comes back by the
+   * connection, and a port that takes TLS is none for those who come without, or the other way round.
+   */
+  #sentByFor(hop: Hop): HostPort {
+    const point = pointFor(this.#points, hop);
+    if (point === undefined) return this.#sentBy(isIPv6(hop.host) ? '::' : '0.0.0.0', undefined);
+    return this.#sentBy(point.host, isSecure(point) === isSecure(hop) ? point.port : undefined);
+  }
+
+  #sentBy(bound: string, port: number | undefined): HostPort {
+    const { host = reachableHost(bound), port: advertised } = this.#advertised ?? {};
+    return port === undefined ? { host } : { host, port: advertised ?? port };
   }
 }
+
+const isSecure = ({ protocol }: Pick<Hop, 'protocol'>): boolean => protocol === 'tls' || protocol === 'wss';
 
 const sentByKey = ({ host, port }: HostPort): string => `${host.toLowerCase()}|${port ?? DEFAULT_SIP_PORT}`;

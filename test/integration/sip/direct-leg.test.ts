@@ -14,6 +14,7 @@ import {
   type UdpPeer,
   udpPeer,
 } from '../../support/sip-loopback.ts';
+import { tlsPair } from '../../support/tls-fixtures.ts';
 
 const UDP: ListenPoint = { protocol: 'udp', host: '127.0.0.1', port: 0 };
 const TCP: ListenPoint = { protocol: 'tcp', host: '127.0.0.1', port: 0 };
@@ -305,6 +306,24 @@ describe('the address of the direct leg', () => {
     assert.equal(named, `gw.example:${other}`);
     assert.equal((await addressOf({ advertise: { host: '2001:db8::1', port: 5080 } }))[0], '[2001:db8::1]:5080');
     assert.equal((await addressOf({ advertise: 'gw.example:5081' }))[0], 'gw.example:5081');
+  });
+
+  it('says by which transport it is reached where that is not UDP', async () => {
+    const local = { host: '127.0.0.1', port: 0 };
+    for (const [protocols, transport, preferred] of [
+      [['tcp', 'udp'], undefined, 'udp'],
+      [['tls', 'tcp'], 'tcp', 'tcp'],
+      [['tls'], 'tls', 'tls'],
+    ] as const) {
+      const clock = new FakeClock();
+      const listen = protocols.map((protocol) => ({ protocol, ...local }));
+      const stack = createSipStack({ clock, listen, tls: tlsPair('server') });
+      const leg = createDirectLeg({ stack, clock });
+      await leg.start();
+      const point = stack.listening.find(({ protocol }) => protocol === preferred);
+      assert.deepEqual([leg.transport, leg.address], [transport, `127.0.0.1:${point?.port}`]);
+      await leg.stop();
+    }
   });
 
   it('never is a wildcard', async () => {

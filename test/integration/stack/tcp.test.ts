@@ -60,6 +60,17 @@ describe('the SIP stack over TCP', () => {
     assert.equal(a.stack.counters.retransmissionsSent, 0);
   });
 
+  it('answers reach a stack that listens nowhere', async () => {
+    const client = await loopbackStack({ listen: [] });
+    try {
+      const outcomes = send(client.stack, messageRequest(), b.at('tcp'));
+      await answer(b, 202);
+      assert.equal(statusOf(await outcomes.next()), 202);
+    } finally {
+      await client.stack.stop();
+    }
+  });
+
   it('uses a connection the other way round', async () => {
     const there = send(a.stack, messageRequest(), b.at('tcp'));
     const port = await answer(b);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { ownAddress } from '../../../lib/sip/own-address.ts';
 
 describe("the gateway's own address", () => {
-  const listening: (string | undefined)[] = ['127.0.0.1:5070', undefined, '[::1]:5060'];
+  const listening: (string | undefined)[] = ['127.0.0.1:5070', undefined, '[::1]:5060', '192.0.2.1:5061'];
   const own = ownAddress('sip:push@Example.com', () => listening);
 
   const table: [uri: string, identity: boolean, server: boolean][] = [
@@ -13,6 +13,9 @@ describe("the gateway's own address", () => {
     ['sip:127.0.0.1:5070', false, true],
     ['sip:127.0.0.1:5070;lr', false, true],
     ['sip:127.0.0.1', false, false],
+    ['sip:192.0.2.1;transport=tls', false, true],
+    ['sips:192.0.2.1', false, true],
+    ['sip:192.0.2.1;transport=tcp', false, false],
     ['sip:[::1]', false, true],
     ['sip:alice@example.com', false, false],
     ['sip:example.com', false, false],

@@ -116,6 +116,7 @@ describe('the choice of the leg', () => {
     assert.deepEqual(direct.sent[0]?.headers.at(-1), { name: 'Contact', value: '<sip:push@192.0.2.1:5060>' });
     assert.equal(via.identityFor({ address: undefined }), undefined);
     assert.equal(via.identityFor({ address: '[::1]:5080' }), 'sip:[::1]:5080');
+    assert.equal(via.identityFor({ address: 'gw:5061', transport: 'tls' }, 'push'), 'sip:push@gw:5061;transport=tls');
   });
 
   it('a request without next hop gets the configured one', async () => {

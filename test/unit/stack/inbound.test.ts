@@ -154,6 +154,17 @@ describe('the Via of our requests', () => {
     );
   });
 
+  it('names no port that is for another kind of transport, nor any where nothing listens', () => {
+    const secure = new ViaMaker([{ protocol: 'tls', host: '192.0.2.1', port: 5061 }], undefined);
+    assert.match(secure.via(to('tcp', '192.0.2.9'), 'z'), /TCP 192\.0\.2\.1;/);
+    assert.match(secure.via({ ...to('tcp', '192.0.2.9'), protocol: 'tls' }, 'z'), /TLS 192\.0\.2\.1:5061;/);
+    assert.ok(secure.isOwn(parseVia('SIP/2.0/TCP 192.0.2.1')) && secure.isOwn(parseVia('SIP/2.0/TLS 192.0.2.1:5061')));
+    const client = new ViaMaker([], 'gw.example');
+    assert.match(client.via(to('tcp', '192.0.2.9'), 'z'), /TCP gw\.example;/);
+    assert.ok(client.isOwn(parseVia('SIP/2.0/TCP gw.example')));
+    assert.ok(!client.isOwn(parseVia('SIP/2.0/TCP 192.0.2.1')));
+  });
+
   it('never names a wildcard', () => {
     assert.notEqual(reachableHost('0.0.0.0'), '0.0.0.0');
     assert.notEqual(reachableHost('::'), '::');

@@ -28,6 +28,8 @@ export interface GatewayOptions {
   /** A core of the test's own; default: the one that the node starts. */
   readonly nextHop?: string;
   readonly registrations?: NodeConfig['sip']['registrations'];
+  /** Whether devices are asked by OPTIONS; default `auto`. */
+  readonly ask?: 'auto' | 'never';
   readonly limits?: NodeConfig['limits'];
   readonly retry?: NodeConfig['retry'];
   /** Name to password: the core asks for digest authentication. */
@@ -101,6 +103,7 @@ export class Gateway {
     leg,
     nextHop,
     registrations,
+    ask,
     limits = {},
     retry = {},
     users,
@@ -113,6 +116,7 @@ export class Gateway {
       PPG_INITIATORS: `${INITIATOR}:secret`,
       PPG_SIP_LEG: leg,
       ...(nextHop !== undefined && { PPG_NEXT_HOP: nextHop }),
+      ...(ask !== undefined && { PPG_CAPABILITIES_ASK: ask }),
     };
     const config = loadConfig(environment, directory);
     const sip = registrations === undefined ? config.sip : { ...config.sip, registrations };

@@ -22,7 +22,7 @@ export interface SippOptions {
 export interface SippDeviceOptions extends SippOptions {
   /** Name of the device, and of its files. */
   readonly name: string;
-  readonly scenario: 'answer' | 'answer-then-ok' | 'late' | 'silent';
+  readonly scenario: 'answer' | 'answer-then-ok' | 'late' | 'silent' | 'told';
   /** Status and reason of the first answer. */
   readonly answer?: string;
   /** One more header of it. */
@@ -77,9 +77,9 @@ export class SippDevice {
     throw new Error(`sipp ended with ${code}:\n${errors}${this.#program.stderr}`);
   }
 
-  /** MESSAGE requests that came, retransmissions too. */
-  messages(): LoggedMessage[] {
-    return receivedMessages(this.#file('log')).filter(({ startLine }) => startLine.startsWith('MESSAGE '));
+  /** Requests of that method that came, retransmissions too. */
+  messages(method = 'MESSAGE'): LoggedMessage[] {
+    return receivedMessages(this.#file('log')).filter(({ startLine }) => startLine.startsWith(`${method} `));
   }
 
   end(): Promise<void> {

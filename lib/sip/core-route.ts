@@ -67,7 +67,7 @@ export function viaServingNode(sender: SipSender, find: Find): SipSender {
 /** The user whom To names; the gateway writes it as an address-of-record in angle brackets. */
 function userOf({ headers }: OutboundRequest): string | undefined {
   const to = headers.find(({ name }) => name === 'To')?.value;
-  return to !== undefined && to.startsWith('<') ? to.slice(1, to.indexOf('>')) : undefined;
+  return to?.startsWith('<') ? to.slice(1, to.indexOf('>')) : undefined;
 }
 
 /** RFC 3261 section 16.12: without `lr` the request URI would have to change places with the Route. */

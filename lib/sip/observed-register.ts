@@ -7,12 +7,11 @@ import {
   isSameContact,
   NO_CONTACTS,
   namesOf,
-  oneOfEach,
   type RegisterContext,
   readContacts,
   readSeconds,
 } from './register-contacts.ts';
-import type { RegistrationUpdate } from './registration-update.ts';
+import { oneOfEach, type RegistrationUpdate } from './registration-update.ts';
 
 /** Headers of a final response as far as the app shows them: drachtio-srf keeps those that were set, not those sent along. */
 export type SeenHeaders = { get(name: string): string | undefined };

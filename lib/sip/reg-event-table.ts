@@ -2,8 +2,8 @@ import type { RegInfo, RegInfoContact, RegInfoRegistration } from '../codec/regi
 import type { Param } from '../codec/sip/params.ts';
 import type { Device } from '../model/device.ts';
 import { aorOfUri } from './aor.ts';
-import { contactOf, DEFAULT_EXPIRES, deviceOf, oneOfEach, type RegisterContext } from './register-contacts.ts';
-import type { RegistrationUpdate } from './registration-update.ts';
+import { contactOf, DEFAULT_EXPIRES, deviceOf, type RegisterContext } from './register-contacts.ts';
+import { oneOfEach, type RegistrationUpdate } from './registration-update.ts';
 
 /** What became of a document. */
 export interface TakenDocument {

@@ -171,13 +171,3 @@ function featuresOf({ params }: NameAddr): Record<string, string> {
   }
   return features;
 }
-
-/** One device for all flows of an instance (RFC 5626): the one that lasts longest. */
-export function oneOfEach(devices: readonly Device[]): Device[] {
-  const byId = new Map<string, Device>();
-  for (const device of devices) {
-    const other = byId.get(device.id);
-    if (other === undefined || other.expiresAt < device.expiresAt) byId.set(device.id, device);
-  }
-  return [...byId.values()];
-}

@@ -56,7 +56,8 @@ export function mergeRegistration(
       !replacing.has(device.contact),
   );
   const told = update.withoutFeatures ? update.devices.map((device) => withKnown(device, known)) : update.devices;
-  const devices = [...told, ...kept].slice(0, MAX_DEVICES);
+  // Contacts that nobody knew to be one device may turn out to be one.
+  const devices = [...oneOfEach(told), ...kept].slice(0, MAX_DEVICES);
   if (devices.length === 0 && update.expiresAt <= now) return offline(aor, now);
   const expiresAt = devices.reduce((latest, device) => Math.max(latest, device.expiresAt), update.expiresAt);
   const servedBy = update.servedBy ?? known?.servedBy;
@@ -83,4 +84,14 @@ function withKnown(device: Device, known: Registration | undefined): Device {
 
 function offline(aor: string, now: number): Registration {
   return { aor, registered: false, devices: [], updatedAt: now, expiresAt: now + OFFLINE_BELIEVED_FOR };
+}
+
+/** One device for all flows of an instance (RFC 5626): the one that lasts longest. */
+export function oneOfEach(devices: readonly Device[]): Device[] {
+  const byId = new Map<string, Device>();
+  for (const device of devices) {
+    const other = byId.get(device.id);
+    if (other === undefined || other.expiresAt < device.expiresAt) byId.set(device.id, device);
+  }
+  return [...byId.values()];
 }

@@ -11,13 +11,12 @@ import {
   deviceOf,
   isSameContact,
   namesOf,
-  oneOfEach,
   type RegisterContacts,
   type RegisterContext,
   readContacts,
   readSeconds,
 } from './register-contacts.ts';
-import type { RegistrationUpdate } from './registration-update.ts';
+import { oneOfEach, type RegistrationUpdate } from './registration-update.ts';
 
 /** Octets of body that are looked at: a REGISTER and its 200 have 2 to 4 KB; more is taken for no body. */
 const MAX_BODY = 64 * 1024;

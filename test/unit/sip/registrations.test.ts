@@ -130,6 +130,24 @@ describe('registrations', () => {
     assert.deepEqual(ids(), ['new']);
   });
 
+  it('contacts that turn out to be one device are one', async () => {
+    const contact = 'sip:a@10.0.0.1';
+    const named = { ...device('urn:uuid:1', clock.now() + HOUR), contact, instance: 'urn:uuid:1' };
+    await registrations.apply(update([named]));
+    const bare = { ...device(contact, clock.now() + HOUR), contact };
+    await registrations.apply(update([named, bare], { withoutFeatures: true }));
+    assert.deepEqual(ids(), ['urn:uuid:1']);
+  });
+
+  it('a complete update leaves out whom it does not mention, and the S-CSCF stays known', async () => {
+    await registrations.apply(update([device('a', clock.now() + HOUR)], { servedBy: 'sip:scscf.example.com' }));
+    await registrations.apply(update([device('b', clock.now() + HOUR)], { complete: true }));
+    assert.deepEqual(ids(), ['b']);
+    assert.equal(now()?.servedBy, 'sip:scscf.example.com');
+    await registrations.deregister(ALICE);
+    assert.equal(now()?.servedBy, undefined);
+  });
+
   it('expired devices are left out of answers', async () => {
     await registrations.learn(registered([device('a', clock.now() + 1000), device('b', clock.now() + HOUR)]));
     clock.tick(1000);

@@ -356,7 +356,7 @@ export function createPpg(given: PpgOptions): Ppg {
         await Promise.all([...legs.all.map((leg) => leg.start()), msrp?.start()]);
       } catch (error) {
         stopped = true;
-        await Promise.allSettled([...legs.all.map((leg) => leg.stop()), msrp?.stop()]);
+        await Promise.allSettled([...legs.all.map((leg) => leg.stop()), sources.stop(), msrp?.stop()]);
         await engine.stop();
         throw error;
       }

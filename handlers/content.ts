@@ -16,6 +16,8 @@ import { Coverage, type OctetRange, rangeOf } from './content-range.ts';
 export interface ContentLimits {
   /** Downloads at a time; each holds its content in memory. */
   readonly downloads: number;
+  /** Of them for one URL, so that nobody takes the places of all. */
+  readonly downloadsEach: number;
   /** Requests for one URL within an hour. */
   readonly triesPerHour: number;
   /** Without an octet being taken. */
@@ -28,6 +30,7 @@ export interface ContentLimits {
 
 export const CONTENT_LIMITS: ContentLimits = {
   downloads: 64,
+  downloadsEach: 4,
   triesPerHour: 64,
   stall: 30_000,
   slowest: 1024,
@@ -100,6 +103,8 @@ class ContentEndpoint {
   readonly #tries: FailureLimiter;
   readonly #coverage = new Coverage(1000);
   #downloads = 0;
+  /** Downloads under way, by recipient and device. */
+  readonly #busy = new Map<string, number>();
 
   constructor(dependencies: ContentDependencies) {
     this.#o = dependencies;
@@ -136,9 +141,11 @@ class ContentEndpoint {
     const worn = this.#tries.blockedFor(key);
     if (worn > 0) return this.#refuse(response, ref, 429, 'Too many.\n', later(worn));
     this.#tries.charge(key);
-    if (this.#downloads >= this.#limits.downloads)
+    const busy = this.#busy.get(key) ?? 0;
+    if (this.#downloads >= this.#limits.downloads || busy >= this.#limits.downloadsEach)
       return this.#refuse(response, ref, 503, 'Later, please.\n', { 'Retry-After': '5' });
     this.#downloads++;
+    this.#busy.set(key, busy + 1);
     try {
       const content = await this.#o.content({ push: ref.push, index: ref.index });
       // It was here: whoever knows the URL was meant to have it.
@@ -146,6 +153,9 @@ class ContentEndpoint {
       await this.#answer(key, ref, content, request, response);
     } finally {
       this.#downloads--;
+      const left = (this.#busy.get(key) ?? 1) - 1;
+      if (left > 0) this.#busy.set(key, left);
+      else this.#busy.delete(key);
     }
   }
 

@@ -251,6 +251,20 @@ describe('contents for devices', () => {
     );
   });
 
+  it('one name takes a few of the places, and no more', async () => {
+    await use({ downloads: 64, downloadsEach: 2 });
+    scene.content = { type: 'a/b', headers: [], body: Buffer.alloc(16 * 1024 * 1024) };
+    const sockets = [1, 2].map(() => connect(scene.port, '127.0.0.1').pause());
+    for (const socket of sockets) socket.write(`GET /${scene.token()} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    while (scene.asked.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal((await scene.ask(`/${scene.token()}`)).status, 503);
+    assert.equal((await scene.ask(`/${scene.token({ push: '01other' })}`)).status, 200);
+    for (const socket of sockets) socket.destroy();
+    while (scene.downloads.filter(({ result }) => result === 'broken-off').length < 2)
+      await new Promise((resolve) => setImmediate(resolve));
+    assert.equal((await scene.ask(`/${scene.token()}`)).status, 200);
+  });
+
   it('a device that goes away in the middle proves nothing', async () => {
     await use();
     scene.content = { type: 'a/b', headers: [], body: Buffer.alloc(16 * 1024 * 1024) };

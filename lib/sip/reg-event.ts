@@ -59,6 +59,9 @@ const IDLE_AFTER = 24 * 3600 * 1000;
 /** One that was asked for in this time is not ended for another. Milliseconds. */
 const IN_USE = 30_000;
 
+/** Uses of a subscription within so many milliseconds count as one. */
+const ORDERED_TO = 1000;
+
 /** So many users in a row of whom the core says that it has no such package, and it is let alone for a while. */
 const REFUSALS_TO_REST = 5;
 const FIRST_REST = 60_000;
@@ -178,7 +181,10 @@ export class RegEvents {
   }
 
   #use(entry: Entry): void {
-    entry.usedAt = this.#o.clock.now();
+    const now = this.#o.clock.now();
+    // every push asks: to the second is order enough
+    if (now - entry.usedAt < ORDERED_TO) return;
+    entry.usedAt = now;
     this.#entries.delete(entry.aor);
     this.#entries.set(entry.aor, entry);
   }

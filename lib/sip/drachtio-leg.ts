@@ -6,6 +6,7 @@ import { answerOfSrf, notSent, refusal, unknown } from './drachtio-answer.ts';
 import { DrachtioDialogs } from './drachtio-dialogs.ts';
 import { toSrfCall } from './drachtio-frame.ts';
 import { DrachtioNotifiers } from './drachtio-notifier.ts';
+import { connectionTo, HopOpening } from './hop-opening.ts';
 import type {
   DialogAnswer,
   DialogOptions,
@@ -69,6 +70,7 @@ class DrachtioLeg implements SipLeg {
   readonly #inFlight = new Set<Flight>();
   readonly #dialogs: DrachtioDialogs;
   readonly #notifiers: DrachtioNotifiers;
+  readonly #hops: HopOpening;
   #handler: SipHandler | undefined;
   #routed = false;
   #stopped = false;
@@ -83,6 +85,7 @@ class DrachtioLeg implements SipLeg {
         'no outbound connection to drachtio: pushes share the one of the app, whose large messages may corrupt them',
       );
     const { clock, domain } = options;
+    this.#hops = new HopOpening(clock);
     this.#dialogs = new DrachtioDialogs({ srf: this.#sender, clock, log: this.#log, guard: this.#guard, domain });
     this.#notifiers = new DrachtioNotifiers({ srf: options.srf, clock, log: this.#log, guard: this.#guard, domain });
     this.#link = watchSrf(this.#sender, this.#log);
@@ -159,8 +162,21 @@ class DrachtioLeg implements SipLeg {
   }
 
   #send(uri: string, options: SrfRequestOptions): Promise<SipAnswer> {
+    const hop = connectionTo(options.proxy ?? uri);
+    const opened = hop === undefined ? undefined : this.#hops.enter(hop);
+    return opened === undefined
+      ? this.#sendNow(uri, options, hop)
+      : opened.then(() => this.#sendNow(uri, options, hop));
+  }
+
+  #sendNow(uri: string, options: SrfRequestOptions, hop: string | undefined): Promise<SipAnswer> {
+    if (!this.ready) return Promise.resolve(notSent('PPG_E_LEG_DOWN', 'no link to the drachtio server'));
     return new Promise((resolve) => {
-      const flight = new Flight(this.#options.clock, this.#inFlight, resolve);
+      const settle = (answer: SipAnswer): void => {
+        if (hop !== undefined) this.#hops.heard(hop, answer.kind === 'response' && !answer.local);
+        resolve(answer);
+      };
+      const flight = new Flight(this.#options.clock, this.#inFlight, settle);
       flight.guard(this.#guard, () => this.#suspect());
       try {
         // the callback form: an await here would let a response in the same read slip by before anyone listens
@@ -168,7 +184,11 @@ class DrachtioLeg implements SipLeg {
           flight.confirmed = true;
           if (error) flight.settle(refusal(error));
           else if (sent === undefined) flight.settle(unknown('drachtio-srf named no request'));
-          else sent.on('response', (response) => flight.take(response));
+          else
+            sent.on('response', (response) => {
+              if (hop !== undefined && response.status < 200) this.#hops.heard(hop, true);
+              flight.take(response);
+            });
         });
       } catch (error) {
         // drachtio-srf throws before it writes, and only while the link is down
@@ -197,6 +217,7 @@ class DrachtioLeg implements SipLeg {
   }
 
   #settleAll(cause: string): void {
+    this.#hops.clear();
     for (const flight of [...this.#inFlight]) flight.settle(unknown(cause));
     this.#dialogs.lost(cause);
   }

@@ -231,13 +231,11 @@ export function legContract(name: string, make: () => Promise<LegUnderTest>): vo
 
     it('carries 400 requests at once, and loses none', async () => {
       await leg.start();
-      // drachtio-server queues no more than 64 messages for a connection that is not there yet
-      await leg.request(messageTo(peer.uri('tcp')));
       const answers = await Promise.all(
         Array.from({ length: 400 }, (_, i) => leg.request(messageTo(peer.uri(i % 2 === 0 ? 'udp' : 'tcp')))),
       );
       assert.equal(answers.filter((one) => one.kind === 'response' && one.status === 200).length, 400);
-      assert.equal(peer.requests.length, 401);
+      assert.equal(peer.requests.length, 400);
     });
   });
 }

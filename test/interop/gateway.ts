@@ -28,6 +28,7 @@ export interface GatewayOptions {
   /** A core of the test's own; default: the one that the node starts. */
   readonly nextHop?: string;
   readonly registrations?: NodeConfig['sip']['registrations'];
+  readonly route?: NodeConfig['sip']['route'];
   /** Whether devices are asked by OPTIONS; default `auto`. */
   readonly ask?: 'auto' | 'never';
   readonly limits?: NodeConfig['limits'];
@@ -40,8 +41,8 @@ export interface GatewayOptions {
 class Seen {
   readonly states: StateChange[] = [];
   readonly notifications: ResultNotification[] = [];
-  /** Registrations that the gateway has learned, in order: address-of-record, and whether it has one. */
-  readonly registrations: { aor?: string; registered?: boolean }[] = [];
+  /** Registrations that the gateway has learned, in order: address-of-record, whether it has one, number of devices. */
+  readonly registrations: { aor?: string; registered?: boolean; devices?: number }[] = [];
   readonly #watchers = new Set<() => void>();
 
   add<T>(list: T[], one: T): void {
@@ -103,6 +104,7 @@ export class Gateway {
     leg,
     nextHop,
     registrations,
+    route,
     ask,
     limits = {},
     retry = {},
@@ -119,7 +121,7 @@ export class Gateway {
       ...(ask !== undefined && { PPG_CAPABILITIES_ASK: ask }),
     };
     const config = loadConfig(environment, directory);
-    const sip = registrations === undefined ? config.sip : { ...config.sip, registrations };
+    const sip = { ...config.sip, ...(registrations !== undefined && { registrations }), ...(route && { route }) };
     const seen = new Seen();
     const sink = await startSink((notification) => seen.add(seen.notifications, notification));
     try {
@@ -138,6 +140,11 @@ export class Gateway {
   /** `host:port` where phones register. */
   get core(): string {
     return `127.0.0.1:${this.#node.ports.sip}`;
+  }
+
+  /** Where it takes SIP from the core. */
+  get uri(): string {
+    return `sip:${this.#node.announced}`;
   }
 
   /** Submits a confirmed push to a user of the domain and answers its push-id. */
@@ -205,6 +212,15 @@ export class Gateway {
     await this.#seen.until(`${aor} to ${registered ? 'register' : 'leave'}`, () =>
       this.#seen.registrations.find((one) => one.aor === aor && one.registered === registered),
     );
+  }
+
+  /** Resolves once the gateway's newest word on the user is that he is registered with so many devices. */
+  async knows(user: string, devices: number): Promise<void> {
+    const aor = `sip:${user}@${DOMAIN}`;
+    await this.#seen.until(`${aor} to have ${devices} devices`, () => {
+      const newest = this.#seen.registrations.findLast((one) => one.aor === aor);
+      return newest?.registered === true && newest.devices === devices ? newest : undefined;
+    });
   }
 
   async stop(): Promise<void> {

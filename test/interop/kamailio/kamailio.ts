@@ -1,12 +1,15 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Program } from '../../support/process.ts';
 import { freePort, opened } from '../ports.ts';
 
 const HOST = '127.0.0.1';
 /** Another program may take a free port before Kamailio does. */
 const PORT_TRIES = 5;
+const LOOK_AGAIN = 10; // ms
 /** Milliseconds that it gets to end by itself. */
 const LEAVE_WITHIN = 3000;
 
@@ -82,9 +85,24 @@ export class Kamailio {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** Its first process opens the sockets and keeps those of UDP; a port that it cannot have ends it. */
   async #listens(): Promise<boolean> {
-    return (await opened(this.#program, 'udp', this.port)) && (await opened(this.#program, 'tcp', this.port));
+    if (!(await opened(this.#program, 'udp', this.port))) return false;
+    while (this.running) {
+      if (await takesConnections(this.port)) return true;
+      await wait(LOOK_AGAIN);
+    }
+    return false;
   }
+}
+
+async function takesConnections(port: number): Promise<boolean> {
+  const socket = connect(port, HOST);
+  const there = await new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  });
+  socket.destroy();
+  return there;
 }
 
 function run(port: number, folder: string, { config, values = {}, files = {} }: KamailioOptions): Program {

@@ -151,4 +151,35 @@ describe('REQ19: only users who are registered and want it', () => {
       }
     });
   }
+
+  for (const method of ['MESSAGE', 'SUBSCRIBE']) {
+    it(`who is no trusted peer and speaks to the gateway by ${method} is refused, whatever identity he asserts`, async () => {
+      const ppg = createPpg({
+        domain: DOMAIN,
+        store: 'memory',
+        sip: {
+          leg: 'direct',
+          direct: { listen: [{ protocol: 'udp', host: '127.0.0.1', port: 0 }] },
+          trustedPeers: ['192.0.2.1'],
+        },
+      });
+      const peer = await loopbackStack();
+      await ppg.start();
+      try {
+        const port = ppg.directListening[0]?.port ?? 0;
+        const headers = {
+          CSeq: `1 ${method}`,
+          Event: 'oma-push',
+          Contact: '<sip:alice@127.0.0.1>',
+          'P-Asserted-Identity': `<sip:alice@${DOMAIN}>`,
+        };
+        const request = { ...messageRequest(headers), method, uri: `sip:push@${DOMAIN}` };
+        const answer = await send(peer.stack, request, { protocol: 'udp', host: '127.0.0.1', port }).next();
+        assert.equal(statusOf(answer), 403);
+      } finally {
+        await peer.stack.stop();
+        await ppg.stop();
+      }
+    });
+  }
 });

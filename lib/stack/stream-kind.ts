@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Hop, Protocol } from './types.ts';
+import type { Hop, ListenPoint, Protocol } from './types.ts';
 
 /** What a kind of stream asks of the transport that listens. */
 export interface AcceptsStreams {
@@ -38,3 +38,16 @@ export const TCP_KIND: StreamKind = {
   mayCarry: () => true,
   verified: () => undefined,
 };
+
+/** Listens, and answers with the real port. Rejects when it cannot; later errors of the server go to `onError`. */
+export function listenOn(server: Server, point: ListenPoint, onError: (error: Error) => void): Promise<ListenPoint> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: point.host, port: point.port, ipv6Only: point.host.includes(':') }, () => {
+      server.off('error', reject);
+      server.on('error', onError);
+      const address = server.address();
+      resolve({ ...point, port: typeof address === 'object' && address !== null ? address.port : point.port });
+    });
+  });
+}

@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { SipLimits } from '../codec/sip/limits.ts';
-import { type AcceptsStreams, type StreamKind, streamKey, TCP_KIND } from './stream-kind.ts';
+import { type AcceptsStreams, listenOn, type StreamKind, streamKey, TCP_KIND } from './stream-kind.ts';
 import { type ConnectionHost, TcpConnection } from './tcp-connection.ts';
 import type { Sender, TransportListener } from './transport.ts';
 import type { Hop, ListenPoint } from './types.ts';
@@ -92,18 +92,10 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
     return this.#connections.size + this.#retired.size + this.#arriving.size;
   }
 
-  listen(point: ListenPoint): Promise<ListenPoint> {
-    return new Promise((resolve, reject) => {
-      const server = this.kind.createServer(this);
-      this.#servers.push(server);
-      server.once('error', reject);
-      server.listen({ host: point.host, port: point.port, ipv6Only: point.host.includes(':') }, () => {
-        server.off('error', reject);
-        server.on('error', this.#onError);
-        const address = server.address();
-        resolve({ ...point, port: typeof address === 'object' && address !== null ? address.port : point.port });
-      });
-    });
+  async listen(point: ListenPoint): Promise<ListenPoint> {
+    const server = this.kind.createServer(this);
+    this.#servers.push(server);
+    return listenOn(server, point, this.#onError);
   }
 
   /** `address` is the hop's, looked up. */

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { SipLimits } from '../codec/sip/limits.ts';
-import { streamKey } from './stream-kind.ts';
+import { listenOn, streamKey } from './stream-kind.ts';
 import type { TlsKind } from './tls-kind.ts';
 import type { Sender, TransportListener } from './transport.ts';
 import type { TcpOptions } from './transport-tcp.ts';
@@ -78,15 +78,7 @@ export class WsTransport implements WsConnectionHost {
       this.#onUpgrade(protocol, request, socket, head),
     );
     this.#servers.push(server);
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host: point.host, port: point.port, ipv6Only: point.host.includes(':') }, () => {
-        server.off('error', reject);
-        server.on('error', this.#onError);
-        const address = server.address();
-        resolve({ ...point, port: typeof address === 'object' && address !== null ? address.port : point.port });
-      });
-    });
+    return listenOn(server, point, this.#onError);
   }
 
   /** Only over a connection that the peer has made. */

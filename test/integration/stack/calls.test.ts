@@ -201,6 +201,21 @@ describe('calls over UDP on loopback', () => {
     await settled();
   });
 
+  it('that showed credentials show them in the ACK too (section 13.2.2.4)', async () => {
+    net.b.agent.onInvite((call) => void call.accept());
+    const acks: (string | undefined)[] = [];
+    const send = net.a.stack.sendStateless.bind(net.a.stack);
+    net.a.stack.sendStateless = (message, hop) => {
+      acks.push(message.headers.get('Proxy-Authorization'));
+      send(message, hop);
+    };
+    const seen = net.call({}, net.request('INVITE', { 'Proxy-Authorization': 'Digest realm="r"' }));
+    await net.until(() => acks.length === 1);
+    assert.deepEqual(acks, ['Digest realm="r"']);
+    await seen.dialogs[0]?.end();
+    await settled();
+  });
+
   it('that came by two ways are one: 482 for the second (section 8.2.2.2)', async () => {
     net.b.agent.onInvite((call) => call.progress(180));
     const request = net.request('INVITE');

@@ -130,7 +130,7 @@ const AT_CORE: Answers = {
   dblreq: 200,
   semiuri: 480,
   regbadct: 400,
-  escruri: 501, // an INVITE; it is not looked at further
+  escruri: 400,
   unkscm: 416,
   novelsc: 416,
   unksm2: 400,

@@ -10,6 +10,7 @@ import { type RunningNode, startNode } from '../../lib/cli/node.ts';
 import { PapClient, type PushContent } from '../../lib/cli/pap-client.ts';
 import { addressText } from '../../lib/cli/recipient.ts';
 import type { ResultNotification, StatusQueryResult } from '../../lib/codec/pap/messages.ts';
+import { formatHostPort, parseHostPort } from '../../lib/codec/sip/host.ts';
 import type { EngineEvents } from '../../lib/model/engine-events.ts';
 import type { Recipient } from '../../lib/model/push.ts';
 import { REGISTRATION_LEARNED } from '../../lib/sip/registrations.ts';
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   readonly retry?: NodeConfig['retry'];
   /** Name to password: the core asks for digest authentication. */
   readonly users?: Readonly<Record<string, string>>;
+  /** Further variables, as `PPG_SIP_HOST`. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** What happened so far, and those who wait for more. */
@@ -109,6 +112,7 @@ export class Gateway {
     limits = {},
     retry = {},
     users,
+    environment: more = {},
   }: GatewayOptions): Promise<Gateway> {
     const directory = mkdtempSync(join(tmpdir(), 'ppg-interop-'));
     const environment = {
@@ -119,6 +123,7 @@ export class Gateway {
       PPG_SIP_LEG: leg,
       ...(nextHop !== undefined && { PPG_NEXT_HOP: nextHop }),
       ...(ask !== undefined && { PPG_CAPABILITIES_ASK: ask }),
+      ...more,
     };
     const config = loadConfig(environment, directory);
     const sip = { ...config.sip, ...(registrations !== undefined && { registrations }), ...(route && { route }) };
@@ -147,13 +152,24 @@ export class Gateway {
     return `sip:${this.#node.announced}`;
   }
 
+  /** Where it takes SIP by TLS, by its direct leg. */
+  get tlsUri(): string {
+    const { host } = parseHostPort(this.#node.announced);
+    return `sip:${formatHostPort({ host, port: this.#node.ports.directTls ?? 0 })};transport=tls`;
+  }
+
   /** Submits a confirmed push to a user of the domain and answers its push-id. */
-  async push(user: string, content: PushContent): Promise<string> {
+  push(user: string, content: PushContent): Promise<string> {
+    return this.pushTo(`${user}@${DOMAIN}`, content);
+  }
+
+  /** As push, to a recipient in any form that {@link addressText} takes. */
+  async pushTo(recipient: string, content: PushContent): Promise<string> {
     const pushId = `${++this.#pushes}@pi.localhost`;
     const { code, desc } = await this.#client.submit(
       {
         pushId,
-        addresses: [addressText(`${user}@${DOMAIN}`, 'ppg.localhost')],
+        addresses: [addressText(recipient, 'ppg.localhost')],
         replaceMethod: 'all',
         progressNotes: false,
         notifyUrl: this.#sink.url,
@@ -197,20 +213,21 @@ export class Gateway {
     return this.#seen.notifications.filter((notification) => notification.pushId === pushId).length;
   }
 
-  /** Resolves once the gateway has heard of the user; the core answers the phone before it tells the gateway. */
-  registered(user: string): Promise<void> {
-    return this.#learned(user, true);
+  /** Resolves once the gateway has heard of the user, so often; the core answers the phone before it tells the gateway. */
+  registered(user: string, times = 1): Promise<void> {
+    return this.#learned(user, true, times);
   }
 
   /** Resolves once the gateway has heard that the user left. */
   left(user: string): Promise<void> {
-    return this.#learned(user, false);
+    return this.#learned(user, false, 1);
   }
 
-  async #learned(user: string, registered: boolean): Promise<void> {
+  async #learned(user: string, registered: boolean, times: number): Promise<void> {
     const aor = `sip:${user}@${DOMAIN}`;
-    await this.#seen.until(`${aor} to ${registered ? 'register' : 'leave'}`, () =>
-      this.#seen.registrations.find((one) => one.aor === aor && one.registered === registered),
+    await this.#seen.until(
+      `${aor} to ${registered ? 'register' : 'leave'}`,
+      () => this.#seen.registrations.filter((one) => one.aor === aor && one.registered === registered)[times - 1],
     );
   }
 

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Program } from '../../support/process.ts';
+import { Program, run as runProgram } from '../../support/process.ts';
 import { freePort, opened } from '../ports.ts';
 
 const HOST = '127.0.0.1';
@@ -17,6 +17,8 @@ export interface KamailioOptions {
   /** Name of a configuration beside this file; `@PORT@` and `@FOLDER@` are filled in, and `values` as `@NAME@`. */
   readonly config: string;
   readonly values?: Readonly<Record<string, string | number>>;
+  /** Names of further free ports, filled in as `@NAME@`; see {@link Kamailio.portOf}. */
+  readonly ports?: readonly string[];
   /** Further files by name, written into its folder with the same filled in. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -26,11 +28,13 @@ export class Kamailio {
   readonly port: number;
   readonly folder: string;
   readonly #program: Program;
+  readonly #ports: ReadonlyMap<string, number>;
 
-  private constructor(port: number, folder: string, program: Program) {
+  private constructor(port: number, folder: string, program: Program, ports: ReadonlyMap<string, number>) {
     this.port = port;
     this.folder = folder;
     this.#program = program;
+    this.#ports = ports;
   }
 
   /** Resolves once it listens. Rejects with what it wrote when it ends before. */
@@ -38,8 +42,11 @@ export class Kamailio {
     let output = '';
     for (let tries = 0; tries < PORT_TRIES; tries++) {
       const port = await freePort('tcp');
+      const ports = new Map<string, number>();
+      for (const name of options.ports ?? []) ports.set(name, await freePort('tcp'));
       const folder = mkdtempSync(join(tmpdir(), 'ppg-kamailio-'));
-      const kamailio = new Kamailio(port, folder, run(port, folder, options));
+      const values = { ...options.values, ...Object.fromEntries(ports) };
+      const kamailio = new Kamailio(port, folder, run(port, folder, { ...options, values }), ports);
       if (await kamailio.#listens()) return kamailio;
       output = kamailio.log;
       await kamailio.end();
@@ -55,6 +62,20 @@ export class Kamailio {
 
   get uri(): string {
     return `sip:${this.address}`;
+  }
+
+  /** One of `ports`. */
+  portOf(name: string): number {
+    return this.#ports.get(name) ?? 0;
+  }
+
+  /** Has it do what `kamcmd` asks. Rejects with what it said when it did not. */
+  async command(...words: readonly string[]): Promise<void> {
+    const { code, stdout, stderr } = await runProgram('kamcmd', [
+      ...['-s', `unix:${join(this.folder, 'run', 'kamailio_ctl')}`],
+      ...words,
+    ]);
+    if (code !== 0) throw new Error(`kamcmd ${words.join(' ')} ended with ${code}:\n${stdout}${stderr}`);
   }
 
   get running(): boolean {

@@ -49,7 +49,7 @@ export class LossyPair {
     await this.stack.start();
     const ours = this.stack.listening[0]?.port ?? 0;
     for (let tries = 0; tries < PORT_TRIES; tries++) {
-      const port = await freePort('udp');
+      const port = await freePort();
       const relay = await new LossyRelay(this.clock, ours, port, losses).start();
       this.#relay = relay;
       this.#ours = `${HOST}:${relay.toA}`;

@@ -1,29 +1,16 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { freePorts } from '../support/ports.ts';
 import type { Program } from '../support/process.ts';
 
 export type Transport = 'udp' | 'tcp';
 
-const HOST = '127.0.0.1';
 const LOOK_AGAIN = 10; // ms
 const WITHIN = 5000; // ms
 
 /** A port of loopback that is free now. Another may take it first: who opens it looks whether it has it, and asks again. */
-export async function freePort(transport: Transport): Promise<number> {
-  if (transport === 'udp') {
-    const socket = createSocket('udp4').bind(0, HOST);
-    await once(socket, 'listening');
-    const { port } = socket.address();
-    await once(socket.close(), 'close');
-    return port;
-  }
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), 'close');
+export async function freePort(): Promise<number> {
+  const [port = 0] = await freePorts(1);
   return port;
 }
 

@@ -32,7 +32,7 @@ for (const leg of LEGS) {
 
     before(async () => {
       // a core of the test's own: that of a node waits 30 s for a device
-      const port = await freePort('udp');
+      const port = await freePort();
       const stack = createSipStack({ clock: systemClock, log: silentLogger, listen: bothTransports(HOST, port) });
       core = createCore({
         ...{ clock: systemClock, log: silentLogger, stack, domain: DOMAIN, applicationServers: [] },

@@ -57,7 +57,7 @@ export class SippDevice {
     writeFileSync(file('xml'), template.replaceAll('@ANSWER@', answer).replaceAll('@HEADER@', header));
     let output = '';
     for (let tries = 0; tries < PORT_TRIES; tries++) {
-      const port = await freePort(transport);
+      const port = await freePort();
       const logs = ['-trace_msg', '-message_file', file('log'), '-trace_err', '-error_file', file('err')];
       const program = new Program('sipp', [...common(options, port), '-sf', file('xml'), ...logs], { cwd: directory });
       if (await opened(program, transport, port)) {
@@ -100,10 +100,10 @@ export interface SippRegistration extends SippOptions {
 
 /** Registers a device by another sipp. Rejects when the core does not answer 200. */
 export async function register(options: SippRegistration): Promise<void> {
-  const { domain, user, contact, instance, applications, transport, directory } = options;
+  const { domain, user, contact, instance, applications, directory } = options;
   const keys = Object.entries({ domain, user, contact, instance, applications });
   const args = ['-sf', join(SCENARIOS, 'register.xml'), ...keys.flatMap(([key, value]) => ['-key', key, value])];
-  const { code, stderr } = await run('sipp', [...common(options, await freePort(transport)), ...args], {
+  const { code, stderr } = await run('sipp', [...common(options, await freePort()), ...args], {
     cwd: directory,
   });
   if (code !== 0) throw new Error(`the core did not take sipp's REGISTER (${code}):\n${stderr}`);

@@ -19,6 +19,8 @@ export interface PhoneCommandOptions {
   readonly answer: string;
   readonly transport: Protocol;
   readonly instance?: string | undefined;
+  /** Take calls, and pushes by MSRP in them. */
+  readonly msrp?: boolean | undefined;
   /** For a registrar that asks for digest authentication. */
   readonly pass?: string | undefined;
 }
@@ -34,6 +36,7 @@ export async function phone(options: PhoneCommandOptions, terminal: Terminal): P
     applications: (options.app ?? '').split(',').flatMap((name) => name.trim() || []),
     answers: options.answer,
     transport: options.transport,
+    ...(options.msrp === true && { msrp: {} }),
     ...(options.instance !== undefined && { instance: options.instance }),
     ...(options.pass !== undefined && { password: options.pass }),
   });

@@ -184,6 +184,7 @@ function defineDevice(program: Command, on: On, terminal: Terminal): void {
       .option('--app <app,app>', 'applications on the device (+g.oma.pusheventapp), such as mms.ua')
       .option('--answer <script>', '200, 202, 415, 486:30 (with Retry-After), silent; several with commas', '200')
       .addOption(new Option('--transport <transport>', 'SIP over').choices(['udp', 'tcp']).default('udp'))
+      .option('--msrp', 'take calls, and pushes by MSRP in them')
       .option('--pass <password>', 'for a registrar that asks for one')
       .option('--instance <urn>', '+sip.instance; default: a random urn:uuid')
       .option('--json', 'a line of JSON for each push, with its headers, size and sha256'),

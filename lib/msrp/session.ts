@@ -2,7 +2,7 @@ import type { Clock, TimerHandle } from '../base/clock.ts';
 import { randomToken } from '../base/ids.ts';
 import { parseByteRange, WHOLE } from '../codec/msrp/byte-range.ts';
 import { headerOf, type MsrpRequestHead, parseStatus } from '../codec/msrp/message.ts';
-import { formatMsrpUri, formatPath, type MsrpUri, parsePath, samePath } from '../codec/msrp/uri.ts';
+import { formatMsrpUri, formatPath, type MsrpUri, parsePath, sameMsrpUri } from '../codec/msrp/uri.ts';
 import { endLine, writeReport, writeResponse, writeSendHead } from '../codec/msrp/write.ts';
 import { hasShown } from './certificate.ts';
 import type { MsrpConnection, Receiver } from './connection.ts';
@@ -74,7 +74,7 @@ export class MsrpSession {
     this.#remote = remote;
     this.#toPath = formatPath(remote.path);
     if (remote.role === 'active') this.#attach(this.#host.connectTo(this, remote));
-    else if (this.#claimed !== undefined && !samePath(this.#claimed, remote.path))
+    else if (this.#claimed !== undefined && !isFrom(this.#claimed, remote.path))
       this.#finish('the peer that connected has another path than its SDP says');
     else if (this.#connection !== undefined && !this.#isProven(this.#connection, remote))
       this.#finish('the certificate of the peer is not that of its SDP');
@@ -122,11 +122,13 @@ export class MsrpSession {
    */
   admit(head: MsrpRequestHead, connection: MsrpConnection): { status: number; comment: string } | undefined {
     if (this.#connection === connection) return undefined;
+    // What was sent through a relay is reported by a connection that the relay makes; who reports knows our session-id.
+    if (head.method === 'REPORT' && this.#remote !== undefined && !this.uri.secure) return undefined;
     // RFC 4975 section 7.3: another connection uses it.
     if (this.#connection !== undefined) return { status: 506, comment: 'Session is in use' };
     const from = parsePath(headerOf(head.headers, 'From-Path') ?? '');
     if (this.#remote === undefined) this.#claimed = from;
-    else if (this.#remote.role === 'active' || !samePath(from, this.#remote.path))
+    else if (this.#remote.role === 'active' || !isFrom(from, this.#remote.path))
       return { status: 481, comment: 'No such session' };
     else if (!this.#isProven(connection, this.#remote)) return { status: 403, comment: 'Wrong certificate' };
     this.#attach(connection);
@@ -235,4 +237,10 @@ export class MsrpSession {
     this.#host.forget(this);
     this.#wake();
   }
+}
+
+/** The far end has to be that of the SDP; relays of ours stand before it in what we receive (RFC 4976 section 5.1). */
+function isFrom(from: readonly MsrpUri[], path: readonly MsrpUri[]): boolean {
+  const [end, told] = [from.at(-1), path.at(-1)];
+  return end !== undefined && told !== undefined && sameMsrpUri(end, told);
 }

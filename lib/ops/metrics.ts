@@ -45,7 +45,7 @@ export function createMetrics(ppg: Observed, options: MetricsOptions = {}): Metr
   ];
   gaugeStore(ppg, registers, clock);
   countRegEvents(ppg, registers);
-  if (ppg.msrp !== undefined) countMsrp(ppg, registers);
+  countMsrp(ppg, registers);
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),

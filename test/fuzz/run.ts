@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { attempt, type FuzzResult, type FuzzTarget, fuzz } from './fuzz.ts';
+import { MSRP_TARGETS } from './msrp-targets.ts';
 import { PUSH_TARGETS } from './push-targets.ts';
 import { SIP_TARGETS } from './sip-targets.ts';
 
-const TARGETS: readonly FuzzTarget[] = [...SIP_TARGETS, ...PUSH_TARGETS];
+const TARGETS: readonly FuzzTarget[] = [...SIP_TARGETS, ...MSRP_TARGETS, ...PUSH_TARGETS];
 
 const USAGE = `usage: npm run fuzz -- [options]
   --runs N      mutated inputs for each parser (default 200000)

@@ -44,6 +44,8 @@ export class MsrpReader {
   readonly #limits: MsrpLimits;
   /** Octets that are not understood yet: part of a head, or what may be part of an end-line. */
   #rest: Buffer = NOTHING;
+  /** Where what is held back grows. */
+  #room: Buffer = NOTHING;
   /** Where in `#rest` the next line begins, and where its end has not been found before. */
   #line = 0;
   #searched = 0;
@@ -70,7 +72,7 @@ export class MsrpReader {
   /** Takes the next octets. Throws PPG_E_MSRP_SYNTAX, after which the stream cannot be read any more. */
   push(octets: Buffer): void {
     if (this.#failed) return;
-    let data = this.#rest.length === 0 ? octets : Buffer.concat([this.#rest, octets]);
+    let data = this.#rest.length === 0 ? octets : this.#append(octets);
     this.#rest = NOTHING;
     try {
       while (data.length > 0) {
@@ -83,6 +85,24 @@ export class MsrpReader {
       this.#rest = NOTHING;
       throw error;
     }
+  }
+
+  /**
+   * What was held back and what came behind it. There is room to grow, so that a peer who sends octet by octet does not have
+   * all of a head copied for each; octets that were handed on stand before it and are never written over.
+   */
+  #append(octets: Buffer): Buffer {
+    const rest = this.#rest;
+    const length = rest.length + octets.length;
+    const at = rest.byteOffset - this.#room.byteOffset;
+    if (rest.buffer === this.#room.buffer && at + length <= this.#room.length) {
+      octets.copy(this.#room, at + rest.length);
+      return this.#room.subarray(at, at + length);
+    }
+    this.#room = Buffer.allocUnsafeSlow(length * 2);
+    rest.copy(this.#room);
+    octets.copy(this.#room, rest.length);
+    return this.#room.subarray(0, length);
   }
 
   /** Octets used up by a head that is whole; undefined when more must come. */

@@ -56,6 +56,3 @@ export function parsePath(value: string): readonly MsrpUri[] {
 }
 
 export const formatPath = (path: readonly MsrpUri[]): string => path.map(formatMsrpUri).join(' ');
-
-export const samePath = (a: readonly MsrpUri[], b: readonly MsrpUri[]): boolean =>
-  a.length === b.length && a.every((uri, at) => sameMsrpUri(uri, b[at] as MsrpUri));

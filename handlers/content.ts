@@ -3,7 +3,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { Clock, TimerHandle } from '../lib/base/clock.ts';
 import { messageOf } from '../lib/base/errors.ts';
 import type { Logger } from '../lib/base/log.ts';
-import { CONTENT_TOKEN } from '../lib/bearer/indirection.ts';
+import { CONTENT_TOKEN } from '../lib/bearer/reference.ts';
 import type { Proof } from '../lib/model/delivery.ts';
 import type { EngineEvents } from '../lib/model/engine-events.ts';
 import type { Content, RecipientRef } from '../lib/model/push.ts';

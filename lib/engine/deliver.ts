@@ -254,7 +254,8 @@ export class Deliverer {
       const by = { id: device, bearer: bearer?.name ?? NO_BEARER_NAME, callId, startedAt };
       const record = attemptRecord(claim, by, result, clock.now());
       last = { result, record, earlier: [...earlier] };
-      if (bearer === undefined || result.kind !== 'failed' || result.otherBearer !== true) return last;
+      const otherMay = (result.kind === 'failed' || result.kind === 'retry') && result.otherBearer === true;
+      if (bearer === undefined || !otherMay) return last;
       earlier.push(record);
       failed.add(bearer.name);
     }

@@ -1,8 +1,7 @@
 import type { DeliveryTarget } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
-import { sameApplication } from '../model/application-id.ts';
 import type { Device, Registration } from '../model/device.ts';
-import { knownApplications } from '../model/device-knowledge.ts';
+import { knownApplications, runsApplication } from '../model/device-knowledge.ts';
 import type { AttemptRecord } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
 import { NO_BEARER_NAME } from './choose-bearer.ts';
@@ -28,6 +27,7 @@ const FORK: Route = { kind: 'targets', targets: [{ kind: 'aor' }] };
  * - A named device (GRUU, instance) leaves only that device.
  * - Devices known to run the application win over devices that say nothing of applications; devices known to run
  *   only others are left out (a missing tag means unknown, not none).
+ * - Where only subscribers are known (`partial`), and none of them for the application, it is as if nothing were known.
  * - A device that refused this push for good is not asked again.
  * - Devices that some bearer reaches (`fits`) win over those that none does, as when they are known not to take its media
  *   type. Where none fits they are all targets, and each is told by its bearers' refusal why.
@@ -44,9 +44,12 @@ export function route(
   if (registration.devices.length === 0) return fromAddress(address);
 
   const named = registration.devices.filter((device) => isNamed(address, device));
+  // Those who subscribed for the application are asked; who else there is only the core knows.
+  if (registration.partial === true && !named.some((device) => runsApplication(device, applicationId)))
+    return fromAddress(address);
   if (named.length === 0) return { kind: 'offline', cause: 'the device named in the address is not registered' };
 
-  const running = named.filter((device) => runs(device, applicationId));
+  const running = named.filter((device) => runsApplication(device, applicationId));
   const untold = named.filter((device) => knownApplications(device) === undefined);
   const able = running.length > 0 ? running : untold;
   if (able.length === 0) {
@@ -102,10 +105,6 @@ function fittest(devices: readonly Device[], fits: (device: Device) => boolean):
   const fitting = devices.filter(fits);
   return fitting.length === 0 ? devices : fitting;
 }
-
-/** `*` names every application. */
-const runs = (device: Device, wanted: string): boolean =>
-  knownApplications(device)?.some((tag) => wanted === '*' || sameApplication(tag, wanted)) ?? false;
 
 /** By its last word: a bearer may do where another's form of the push was refused. What was never sent it cannot refuse. */
 function refused({ id }: Device, attempts: readonly AttemptRecord[]): boolean {

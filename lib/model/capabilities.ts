@@ -1,7 +1,7 @@
 import type { RecipientAddress } from './address.ts';
 import { sameApplication } from './application-id.ts';
 import type { Device, Registration } from './device.ts';
-import { knownApplications, knownLanguages, knownTypes } from './device-knowledge.ts';
+import { knownApplications, knownLanguages, knownTypes, runsApplication } from './device-knowledge.ts';
 import { canBecome } from './media-forms.ts';
 
 /** What a client can take, in the terms of UAProf's PushCharacteristics (WAP-248). Absent means not known. */
@@ -40,11 +40,12 @@ export function capabilitiesOf(
 ): ClientCapabilities | undefined {
   if (registration === undefined || !registration.registered) return undefined;
   const devices = devicesFor(registration, address).filter(
-    (device) => applicationId === undefined || knownApplications(device) === undefined || runs(device, applicationId),
+    (device) =>
+      applicationId === undefined || knownApplications(device) === undefined || runsApplication(device, applicationId),
   );
   const union = (valuesOf: (device: Device) => readonly string[] | undefined): readonly string[] =>
     devices.flatMap((device) => valuesOf(device) ?? []);
-  const told = union(knownApplications);
+  const told = union((device) => [...(knownApplications(device) ?? []), ...(device.subscribed?.keys() ?? [])]);
   const applications = applicationId === undefined ? told : told.filter((tag) => sameApplication(tag, applicationId));
   const capabilities: ClientCapabilities = {
     ...listed('applications', applications),
@@ -88,12 +89,13 @@ export function contradiction(
   registration: Registration | undefined,
   address: RecipientAddress,
 ): string | undefined {
-  if (registration === undefined || !registration.registered) return undefined;
+  // Where only subscribers are known another device may well meet it.
+  if (registration === undefined || !registration.registered || registration.partial === true) return undefined;
   const devices = devicesFor(registration, address);
   if (devices.length === 0) return undefined;
   if (devices.every((device) => knownApplications(device) !== undefined)) {
     for (const wanted of assumed.applications ?? []) {
-      if (!devices.some((device) => runs(device, wanted))) return `no device of the user runs ${wanted}`;
+      if (!devices.some((device) => runsApplication(device, wanted))) return `no device of the user runs ${wanted}`;
     }
   }
   const types = devices.map(knownTypes);
@@ -113,9 +115,6 @@ function covers(known: string, wanted: string): boolean {
   const within = (range: string, type: string): boolean => range.endsWith('/*') && type.startsWith(range.slice(0, -1));
   return within(known, wanted) || within(wanted, known);
 }
-
-const runs = (device: Device, wanted: string): boolean =>
-  knownApplications(device)?.some((tag) => wanted === '*' || sameApplication(tag, wanted)) ?? false;
 
 /** Those that an address means: the one that it names, else all. */
 export function devicesFor({ devices }: Registration, { instance, gruu }: RecipientAddress): readonly Device[] {

@@ -29,6 +29,8 @@ export type DeliveryResult =
       /** Milliseconds the other side asked for (Retry-After). */
       readonly after?: number;
       readonly cause: string;
+      /** True: it certainly did not arrive by this way, and need not wait where another bearer may do now. */
+      readonly otherBearer?: boolean;
     }
   | {
       readonly kind: 'failed';

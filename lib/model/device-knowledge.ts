@@ -1,3 +1,4 @@
+import { canonicalApplication, sameApplication } from './application-id.ts';
 import type { Device } from './device.ts';
 import { isTold } from './media-forms.ts';
 import { PAP } from './result-codes.ts';
@@ -14,6 +15,13 @@ const MAX_VALUES = 256;
 /** Applications that a device runs: as it registered, else as it told when it was asked. Undefined: not known. */
 export const knownApplications = ({ applications, capabilities }: Device): readonly string[] | undefined =>
   applications ?? capabilities?.applications;
+
+/** Whether it runs an application, by all that it told or subscribed for; `*` names every application. */
+export function runsApplication(device: Device, wanted: string): boolean {
+  const { subscribed } = device;
+  if (subscribed !== undefined && (wanted === '*' || subscribed.has(canonicalApplication(wanted)))) return true;
+  return knownApplications(device)?.some((tag) => wanted === '*' || sameApplication(tag, wanted)) ?? false;
+}
 
 /** Methods in upper case: as it told when it was asked, else the `methods` feature of its registration (RFC 3840). */
 export const knownMethods = ({ capabilities, features }: Device): readonly string[] | undefined =>

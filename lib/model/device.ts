@@ -19,6 +19,11 @@ export interface Device {
   readonly features: Readonly<Record<string, string>>;
   /** What it told when it was asked; put in when the device is looked up, never stored. */
   readonly capabilities?: DeviceCapabilities;
+  /**
+   * Applications, canonical form, for which it subscribed to pushes, to the name of the subscription; put in when the
+   * device is looked up, never stored. Of others it says nothing.
+   */
+  readonly subscribed?: ReadonlyMap<string, string>;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
 }
@@ -33,6 +38,8 @@ export interface Registration {
   readonly devices: readonly Device[];
   readonly updatedAt: number;
   readonly expiresAt: number;
+  /** The devices are those that subscribed to pushes: there may be others. */
+  readonly partial?: true;
   /** SIP URI of the S-CSCF that serves the user, as it named itself when it told of the registration. */
   readonly servedBy?: string;
 }

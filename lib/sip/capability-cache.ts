@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Device, Registration } from '../model/device.ts';
 import type { DeviceCapabilities } from '../model/device-capabilities.ts';
 import { toldValues } from '../model/device-knowledge.ts';
+import type { Told } from './capability-answer.ts';
 import type { CapabilityQuery, QueryAnswer, QueryResult } from './capability-query.ts';
 import { lessonOf, type Refusal } from './capability-refusal.ts';
 
@@ -52,8 +53,10 @@ interface Known {
   /** As it was registered when this was learned. */
   readonly device: Device;
   readonly capabilities: DeviceCapabilities;
-  /** False: known from refusals alone. */
+  /** False: known from refusals, or told by itself, alone. */
   readonly asked: boolean;
+  /** What it told without being asked: it holds where its answers say nothing. */
+  readonly volunteered?: Told;
 }
 
 interface User {
@@ -138,7 +141,18 @@ export class CapabilityCache {
     if (lesson === undefined) return;
     const until = Math.max(current?.capabilities.until ?? 0, this.#o.clock.now() + this.#o.policy.ttl);
     const capabilities = { ...current?.capabilities, ...lesson, until };
-    this.#keep(aor, { device, capabilities, asked: current?.asked ?? false });
+    const { asked = false, volunteered } = current ?? {};
+    this.#keep(aor, { device, capabilities, asked, ...(volunteered !== undefined && { volunteered }) });
+  }
+
+  /** A device, as `over` gave it, told of itself without being asked. */
+  learnTold(aor: string, device: Device, told: Told): void {
+    if (Object.keys(told).length === 0) return;
+    const known = this.#users.get(aor)?.devices.get(device.id);
+    const current = known !== undefined && isSame(known.device, device) ? known : undefined;
+    const until = Math.max(current?.capabilities.until ?? 0, this.#o.clock.now() + this.#o.policy.ttl);
+    const capabilities = { ...current?.capabilities, ...told, until };
+    this.#keep(aor, { device, capabilities, asked: current?.asked ?? false, volunteered: told });
   }
 
   /** Forgets a user. */
@@ -180,7 +194,9 @@ export class CapabilityCache {
     if (result === 'failed') return;
     const { ttl, negativeTtl } = this.#o.policy;
     const until = this.#o.clock.now() + (result === 'told' || result === 'nothing' ? ttl : negativeTtl);
-    this.#keep(aor, { device, capabilities: { ...told, until }, asked: true });
+    const volunteered = this.#users.get(aor)?.devices.get(device.id)?.volunteered;
+    const capabilities = { ...volunteered, ...told, until };
+    this.#keep(aor, { device, capabilities, asked: true, ...(volunteered !== undefined && { volunteered }) });
   }
 
   #keep(aor: string, known: Known): void {

@@ -97,6 +97,10 @@ export class DirectRequest implements RequestLike {
     return this.#transaction.request.headers.get(name);
   }
 
+  all(name: string): string[] {
+    return [...this.#transaction.request.headers.all(name)];
+  }
+
   has(name: string): boolean {
     return this.#transaction.request.headers.has(name);
   }

@@ -59,6 +59,8 @@ export interface RequestLike {
   readonly source_port: number;
   readonly protocol: string;
   get(name: string): string | undefined;
+  /** Every value of a header, one element a field; without it, as over drachtio, `get` has them all in one. */
+  all?(name: string): string[];
   has(name: string): boolean;
 }
 
@@ -151,7 +153,8 @@ export interface SipNotifier {
   /** Seconds that it has left. */
   readonly expires: number;
   /**
-   * Sends a NOTIFY, behind those that have no answer yet; Event and Subscription-State are added. A refusal without
+   * Sends a NOTIFY, behind those that have no answer yet; Subscription-State is added, and Event, where `headers` have none
+   * of their own with other parameters. A refusal without
    * Retry-After, or silence, ends the subscription. Never rejects.
    */
   notify(body?: Buffer, headers?: readonly HeaderField[]): Promise<SipAnswer>;
@@ -190,6 +193,8 @@ export interface SipLeg {
   readonly ready: boolean;
   /** SIP URI host:port at which this leg takes requests, for Contact and P-Asserted-Identity; undefined when not known. */
   readonly address: string | undefined;
+  /** Every host:port at which it takes requests, by any transport; default `address` alone. */
+  readonly addresses?: readonly string[];
   /** The transport that a URI of `address` must name, where it is not taken by UDP; undefined: none. */
   readonly transport?: string | undefined;
   start(): Promise<void>;

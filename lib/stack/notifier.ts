@@ -98,7 +98,7 @@ export class Notifier<A, R> {
   }
 
   /**
-   * Sends a NOTIFY, behind those that have no answer yet; Event and Subscription-State are added. A refusal without
+   * Sends a NOTIFY, behind those that have no answer yet; Subscription-State is added, and Event where `headers` have none. A refusal without
    * Retry-After, or silence, ends the subscription. Never rejects.
    */
   notify(body?: Buffer, headers: readonly HeaderField[] = []): Promise<A> {
@@ -176,10 +176,8 @@ export class Notifier<A, R> {
   async #send({ headers = [], body }: MessageParts, state: string): Promise<A> {
     if (this.#waiting >= MAX_WAITING) return this.#port.refuse('too many NOTIFYs wait for their answers');
     const before = this.#last;
-    const own: HeaderField[] = [
-      { name: 'Event', value: this.event },
-      { name: 'Subscription-State', value: state },
-    ];
+    const own: HeaderField[] = [{ name: 'Subscription-State', value: state }];
+    if (!headers.some(({ name }) => name === 'Event')) own.unshift({ name: 'Event', value: this.event });
     const sent = before.then(async () => {
       if (this.#closed) return this.#port.refuse(`the subscription has ended: ${this.#ended}`);
       return this.#port.send({ headers: [...own, ...headers], ...(body !== undefined && { body }) });

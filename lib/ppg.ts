@@ -308,7 +308,7 @@ export function createPpg(given: PpgOptions): Ppg {
   registrations.on('registered', ({ aor }) => engine.wake(aor));
 
   const trusts = trustedPeers(sip.trustedPeers);
-  const own = ownAddress(identity, () => legs.all.map((leg) => leg.address));
+  const own = ownAddress(identity, () => legs.all.flatMap((leg) => leg.addresses ?? leg.address ?? []));
   const handlers = createSipHandlers({ registrations, trusts, own, imdn, engine, domain, clock, log });
   let stopped = false;
   const middleware = middlewareOf(handlers, () => stopped);

@@ -138,7 +138,7 @@ async function start(
 
   const direct = ppg.directListening[0]?.port;
   const directTls = ppg.directListening.find(({ protocol }) => protocol === 'tls')?.port;
-  const announced = server?.announced ?? `${loopbackOf(sip.host)}:${direct}`;
+  const announced = server?.announced ?? hostPort(sip.host, direct ?? config.direct.port);
   const core = ownCore
     ? await startOwnCore(config, { ...embedded, port: corePort, trace: traceOf('core') }, announced)
     : undefined;
@@ -229,7 +229,7 @@ async function startServer(
     srf,
     outbound,
     sipd,
-    announced: sipd === undefined ? firstHostPort(hostPorts) : nodeUri(embedded.host, sipd.port).slice('sip:'.length),
+    announced: sipd === undefined ? firstHostPort(hostPorts) : hostPort(embedded.host, sipd.port),
     async stop() {
       disconnectSrf(outbound);
       disconnectSrf(srf);
@@ -237,6 +237,9 @@ async function startServer(
     },
   };
 }
+
+/** How others on this machine reach what listens there: `127.0.0.1:5060`, `[::1]:5060`. */
+const hostPort = (host: string, port: number): string => nodeUri(host, port).slice('sip:'.length);
 
 /** `10.0.0.1:5060` of `udp/10.0.0.1:5060,tcp/10.0.0.1:5060`. */
 function firstHostPort(hostPorts: string): string {

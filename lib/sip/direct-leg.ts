@@ -111,6 +111,15 @@ class DirectLeg implements SipLeg {
     return formatHostPort({ host, port });
   }
 
+  get addresses(): readonly string[] {
+    const { address } = this;
+    const named = this.#advertise?.host;
+    const all = this.#stack.listening.flatMap(({ host, port }) =>
+      [reachableHost(host), ...(named === undefined ? [] : [named])].map((one) => formatHostPort({ host: one, port })),
+    );
+    return [...new Set(address === undefined ? all : [address, ...all])];
+  }
+
   async start(): Promise<void> {
     if (this.#stack.listening.length === 0) await this.#stack.start();
     const { listening } = this.#stack;

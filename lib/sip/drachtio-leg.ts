@@ -99,7 +99,13 @@ class DrachtioLeg implements SipLeg {
   }
 
   get address(): string | undefined {
-    return this.#options.address ?? hostPortOf(this.#inboundLink.listenPoints);
+    return this.#options.address ?? hostPortOf(this.#inboundLink.listenPoints[0]);
+  }
+
+  get addresses(): readonly string[] {
+    const { address } = this.#options;
+    const server = this.#inboundLink.listenPoints.flatMap((point) => hostPortOf(point) ?? []);
+    return [...new Set(address === undefined ? server : [address, ...server])];
   }
 
   async start(): Promise<void> {
@@ -261,10 +267,8 @@ class Flight {
   }
 }
 
-/** `host:port` of the first listen point, from `udp/10.0.0.1:5060,tcp/10.0.0.1:5060`. */
-function hostPortOf(listenPoints: readonly string[]): string | undefined {
-  const first = listenPoints[0];
-  if (first === undefined) return undefined;
-  const slash = first.indexOf('/');
-  return slash < 0 ? undefined : first.slice(slash + 1);
+/** `10.0.0.1:5060` of `udp/10.0.0.1:5060`. */
+function hostPortOf(listenPoint: string | undefined): string | undefined {
+  const slash = listenPoint?.indexOf('/') ?? -1;
+  return slash < 0 ? undefined : listenPoint?.slice(slash + 1);
 }

@@ -308,6 +308,20 @@ describe('the address of the direct leg', () => {
     assert.equal((await addressOf({ advertise: 'gw.example:5081' }))[0], 'gw.example:5081');
   });
 
+  it('is one of several, one for each port, and the advertised ones beside those that are bound', async () => {
+    const { leg, stack } = makeLeg({ advertise: 'gw.example' }, [
+      { protocol: 'udp', host: '127.0.0.1', port: 0 },
+      { protocol: 'tcp', host: '127.0.0.1', port: 0 },
+    ]);
+    await leg.start();
+    const [first = 0, second = 0] = stack.listening.map(({ port }) => port);
+    assert.deepEqual(
+      [...(leg.addresses ?? [])].sort(),
+      [first, second].flatMap((port) => [`127.0.0.1:${port}`, `gw.example:${port}`]).sort(),
+    );
+    await leg.stop();
+  });
+
   it('says by which transport it is reached where that is not UDP', async () => {
     const local = { host: '127.0.0.1', port: 0 };
     for (const [protocols, transport, preferred] of [

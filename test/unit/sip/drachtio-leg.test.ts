@@ -241,6 +241,14 @@ describe('drachtio leg', () => {
     await leg.stop();
   });
 
+  it('tells every address at which its server takes requests', () => {
+    const leg = make();
+    assert.deepEqual(leg.addresses, []);
+    srf.up('udp/192.0.2.7:5060,tcp/192.0.2.7:5060,tls/[2001:db8::1]:5061');
+    assert.deepEqual(leg.addresses, ['192.0.2.7:5060', '[2001:db8::1]:5061']);
+    assert.equal(make({ address: 'gw.example:5060' }).addresses?.[0], 'gw.example:5060');
+  });
+
   it('warns when it shares the connection of the app', () => {
     const { log, lines } = recorder();
     make({ log });

@@ -36,7 +36,7 @@ describeWith(
   XML2WBXML,
   'REQ10: documents with two forms reach the phone in the one it takes, as libwbxml makes it',
   function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     let scene: Scene;
     before(async () => {
       scene = await Scene.of();

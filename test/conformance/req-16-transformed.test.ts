@@ -24,7 +24,7 @@ function indication(action: string | undefined): { xml: string; fields: Record<s
 const sic = { accept: ['application/vnd.wap.sic'] };
 
 describe('REQ16: what is changed for a device that takes no other form says the same', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let scene: Scene;
   before(async () => {
     scene = await Scene.of();

@@ -35,7 +35,7 @@ const NETWORKS: readonly Network[] = [
 
 for (const { what, core: coreOptions, scene: options } of NETWORKS) {
   describe(`REQ17: a core ${what}`, function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     let core: Core | undefined;
     let scene: Scene;
     let server: PhoneOptions['server'];

@@ -58,7 +58,7 @@ class ServingCore extends Peer {
 
 for (const leg of ['direct', 'drachtio'] as const) {
   describe(`REQ18: an application server on the ISC interface, over the ${leg} leg`, function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     let core: ServingCore;
     let scene: Scene;
     let learned: Learned;

@@ -17,6 +17,7 @@ import { createSipStack } from '../../lib/stack/stack.ts';
 import type { Hop, ListenPoint, Protocol, ServerTransaction, SipStack } from '../../lib/stack/types.ts';
 import type { BindingRecord } from '../../lib/store/bindings.ts';
 import { createMemoryBindings } from '../../lib/store/memory-bindings.ts';
+import { freePorts } from '../support/ports.ts';
 
 const LOCAL = '127.0.0.1';
 const udp: ListenPoint = { protocol: 'udp', host: LOCAL, port: 0 };
@@ -454,11 +455,12 @@ describe('embedded core', () => {
 
     it('registrations survive a restart', async () => {
       const records = new Map<string, BindingRecord>();
-      const first = await startCore({ records });
+      const [port = 0] = await freePorts(1);
+      const first = await startCore({ records, port });
       const gateway = await element();
       const alice = await phone(first, 'alice');
       await first.core.stop();
-      const second = await startCore({ records, port: first.hop.port });
+      const second = await startCore({ records, port });
       assert.equal(second.core.registered('sip:alice@example.com').length, 1);
       const response = await gateway.send({
         uri: alice.gruu ?? '',
@@ -527,9 +529,7 @@ describe('embedded core', () => {
     });
 
     it('an application server that was away learns the state when it is back', async () => {
-      const away = await element();
-      const port = portOf(away.stack);
-      await away.stack.stop();
+      const [port = 0] = await freePorts(1);
       const core = await startCore({ applicationServers: [`sip:${LOCAL}:${port};transport=tcp`] });
       await phone(core, 'alice');
       await phone(core, 'bob');

@@ -71,7 +71,7 @@ class Prober {
 }
 
 describe('the promise of 1001', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const folder = mkdtempSync(join(tmpdir(), 'ppg-promise-'));
   const gate = new CommitGate();
   const prober = new Prober();

@@ -9,7 +9,7 @@ const text = (words: string) => ({ type: 'text/plain', headers: application, bod
 
 for (const leg of LEGS) {
   describeWith(BARESIP, `baresip as the device, over the ${leg} leg`, function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     let gateway: Gateway;
 
     before(async () => {
@@ -70,7 +70,7 @@ for (const leg of LEGS) {
 }
 
 describeWith(BARESIP, 'baresip that comes and goes', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let gateway: Gateway;
   const phones: Baresip[] = [];
 

@@ -28,7 +28,7 @@ module menu.so
 `;
 
 /** Seconds after which a baresip that nobody ended ends itself. */
-const LIFETIME = '60';
+const LIFETIME = '180';
 
 /** baresip with one account, its files in a directory of its own. */
 export class Baresip {

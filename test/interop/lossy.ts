@@ -15,11 +15,13 @@ const PORT_TRIES = 5;
 const PACE = 5;
 /** Milliseconds of the system between two looks of the stack's clock at it. */
 const LOOK = 5;
+/** The most that the stack's time goes on in one look, in milliseconds: what came in a moment without us is read before. */
+const STEP = 250;
 /** Milliseconds of the stack's time after which nothing may be left: timers F and H, and D, J, L and M after them. */
 const ALL_TIMERS = 2 * 64 * 500 + 6000;
 const ACK = Buffer.from('ACK ');
 /** Seconds after which a sipp that nobody ended ends itself. */
-const LIFETIME = '45';
+const LIFETIME = '120';
 
 /** A user agent of ours and a sipp, with a bad network between them. */
 export class LossyPair {
@@ -77,7 +79,7 @@ export class LossyPair {
     let last = performance.now();
     this.#pace = setInterval(() => {
       const now = performance.now();
-      this.clock.tick(PACE * (now - last));
+      this.clock.tick(Math.min(STEP, PACE * (now - last)));
       last = now;
     }, LOOK);
   }

@@ -6,7 +6,7 @@ import type { Program } from '../support/process.ts';
 export type Transport = 'udp' | 'tcp';
 
 const LOOK_AGAIN = 10; // ms
-const WITHIN = 5000; // ms
+const WITHIN = 30_000; // ms
 
 /** A port of loopback that is free now. Another may take it first: who opens it looks whether it has it, and asks again. */
 export async function freePort(): Promise<number> {
@@ -14,7 +14,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Resolves with true once the program itself has the port, false when it ended without or 5 s have passed. */
+/** Resolves with true once the program itself has the port, false when it ended without or 30 s have passed. */
 export async function opened(program: Program, transport: Transport, port: number): Promise<boolean> {
   const until = Date.now() + WITHIN;
   while (program.running && Date.now() < until) {

@@ -7,7 +7,7 @@ const INSTANCE = 'urn:uuid:6f1c2b0e-5d7a-4c39-9a55-0c0f5f0b7d02';
 
 for (const leg of LEGS) {
   describeWith(SIPP, `sipp as a device that tells what it can, over the ${leg} leg`, function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     let gateway: Gateway;
     before(async () => {
       gateway = await Gateway.start({ leg });

@@ -23,7 +23,7 @@ const content = {
 
 for (const leg of LEGS) {
   describeWith(SIPP, `sipp as a device that does not answer, over the ${leg} leg`, function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     let gateway: Gateway;
     let core: Core;
     /** `host:port` of the core. */

@@ -40,7 +40,7 @@ const LATER = [
 
 for (const leg of LEGS) {
   describeWith(SIPP, `sipp as the device, over the ${leg} leg`, function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     let gateway: Gateway;
     let devices = 0;
     const open: SippDevice[] = [];

@@ -9,7 +9,7 @@ const HOST = '127.0.0.1';
 /** Another program may take a free port before sipp does. */
 const PORT_TRIES = 5;
 /** Seconds after which a sipp that nobody ended ends itself. */
-const LIFETIME = '60';
+const LIFETIME = '180';
 
 export interface SippOptions {
   /** `host:port` of the core. */

@@ -10,6 +10,9 @@ import { builtWorker } from '../support/store-worker.ts';
 const CHILD = fileURLToPath(new URL('./store-kill-child.ts', import.meta.url));
 const ROUNDS = 10;
 
+/** Promises that each child makes before it may be killed: of both kinds, and of the first more. */
+const LEAST = 200;
+
 /** Lets the child work for a random while, kills it, and answers what it had been promised. */
 async function runAndKill(file: string): Promise<string[]> {
   const child = spawn(process.execPath, ['--import=tsx', CHILD, file, builtWorker().href], {
@@ -19,7 +22,7 @@ async function runAndKill(file: string): Promise<string[]> {
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  await once(child.stdout, 'data');
+  while (output.split('\n').length < LEAST) await once(child.stdout, 'data');
   const after = Math.random() * 400;
   const timer = setTimeout(() => child.kill('SIGKILL'), after);
   await once(child, 'close');

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 const WITHIN = 30_000; // ms
+const GRACE = 10_000; // ms
 
 export interface ProgramOptions {
   readonly cwd?: string;
@@ -19,15 +20,17 @@ export class Program {
   readonly #name: string;
   readonly #child: ChildProcess;
   readonly #watchers = new Set<() => void>();
+  #closed = false;
 
   constructor(command: string, args: readonly string[], { cwd, env = process.env, input }: ProgramOptions = {}) {
     this.#name = command;
     this.#child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'], ...(cwd !== undefined && { cwd }) });
     if (input !== undefined) this.#child.stdin?.end(input);
-    this.#child.stdout?.on('data', (chunk) => this.#take('stdout', String(chunk)));
-    this.#child.stderr?.on('data', (chunk) => this.#take('stderr', String(chunk)));
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take('stdout', text));
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#take('stderr', text));
     this.ended = new Promise((resolve) => {
       const end = (code: number | null): void => {
+        this.#closed = true;
         resolve(code);
         for (const watcher of [...this.#watchers]) watcher();
       };
@@ -48,7 +51,10 @@ export class Program {
     return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Resolves with the match once the output has it; rejects when the process ends or `within` milliseconds pass first. */
+  /**
+   * Resolves with the match once the output has it, whole: output comes in pieces, and a match that ends where a piece
+   * does may go on in the next. Rejects when the process ends or `within` milliseconds pass first.
+   */
   until(pattern: RegExp, within: number = WITHIN): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const finish = (): void => {
@@ -60,11 +66,11 @@ export class Program {
         reject(new Error(`${this.#name}: ${why}, and ${pattern} had not come; output:\n${this.stdout}${this.stderr}`));
       };
       const look = (): void => {
-        const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
+        const found = this.#whole(pattern, this.stdout) ?? this.#whole(pattern, this.stderr);
         if (found !== null) {
           finish();
           resolve(found);
-        } else if (!this.running) fail('the process ended');
+        } else if (this.#closed) fail('the process ended');
       };
       const timer = setTimeout(() => fail(`${within} ms have passed`), within);
       this.#watchers.add(look);
@@ -82,14 +88,19 @@ export class Program {
     await this.ended;
   }
 
-  /** Asks it to end, so that it can write what it still holds, and ends it whatever it does after a second. */
+  /** Asks it to end, so that it can do what it does at its end, and ends it whatever it does after ten seconds. */
   async end(): Promise<void> {
     if (this.running) this.#child.kill('SIGTERM');
     const timer = setTimeout(() => {
       if (this.running) this.#child.kill('SIGKILL');
-    }, 1000);
+    }, GRACE);
     await this.ended;
     clearTimeout(timer);
+  }
+
+  #whole(pattern: RegExp, output: string): RegExpExecArray | null {
+    const found = pattern.exec(output);
+    return found !== null && (this.#closed || found.index + found[0].length < output.length) ? found : null;
   }
 
   #take(stream: 'stdout' | 'stderr', text: string): void {

@@ -11,6 +11,7 @@ import { createSipStack } from '../../lib/stack/stack.ts';
 import type { TimerValues } from '../../lib/stack/timers.ts';
 import type { Protocol, ServerTransaction, SipStack } from '../../lib/stack/types.ts';
 import { LinkRelay } from './link-relay.ts';
+import { freePorts } from './ports.ts';
 
 export const SECRET = 'cymru';
 
@@ -137,9 +138,9 @@ export class SipdNet {
 
   async #startSipd(): Promise<void> {
     await this.stack.start();
-    this.#sipd = this.#newSipd(0);
+    [this.appPort = 0] = await freePorts(1); // `sipdUp` needs it again
+    this.#sipd = this.#newSipd(this.appPort);
     await this.#sipd.start();
-    this.appPort = this.#sipd.port;
     this.#listening = this.stack.listening;
   }
 

@@ -23,7 +23,8 @@ export interface WatcherOptions {
   readonly onEnd: () => void;
 }
 
-type Told = Pick<Binding, 'contact' | 'registeredAt' | 'expiresAt'>;
+/** A binding is never changed in place: what is registered anew is another, be it within the same millisecond. */
+type Told = Binding;
 
 /** One subscription to one user's registration, from the notifier's side. NOTIFYs leave one after the other. */
 export class Watcher {
@@ -131,8 +132,7 @@ export class Watcher {
       const id = stableToken(binding.aor, binding.key);
       const before = this.#told.get(id);
       told.set(id, binding);
-      if (state === 'full' || before === undefined || before.registeredAt !== binding.registeredAt)
-        contacts.push(this.#contact(id, binding, before, now));
+      if (state === 'full' || before !== binding) contacts.push(this.#contact(id, binding, before, now));
     }
     for (const [id, { contact, expiresAt }] of this.#told) {
       if (told.has(id)) continue;
@@ -160,7 +160,7 @@ export class Watcher {
       id,
       uri: contact,
       state: 'active',
-      event: before === undefined || before.registeredAt === binding.registeredAt ? 'registered' : renewed,
+      event: before === undefined || before === binding ? 'registered' : renewed,
       expires: Math.max(0, Math.ceil((expiresAt - now) / 1000)),
       ...(q !== undefined && { q }),
       callId,

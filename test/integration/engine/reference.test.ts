@@ -32,7 +32,7 @@ async function sceneWith(more: Parameters<typeof Scene.of>[0] = {}, port?: numbe
 }
 
 describe('a push by reference', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
 
   it('follows a MESSAGE whose form was refused, at once, and is no merged request', async () => {
     const scene = await sceneWith();

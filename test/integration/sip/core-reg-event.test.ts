@@ -12,6 +12,7 @@ import type { ClientSubscription } from '../../../lib/stack/subscription.ts';
 import type { Hop, SipStack } from '../../../lib/stack/types.ts';
 import { UserAgent } from '../../../lib/stack/user-agent.ts';
 import { createMemoryBindings } from '../../../lib/store/memory-bindings.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 
 const LISTEN = [{ protocol: 'udp', host: '127.0.0.1', port: 0 }] as const;
 const ALICE = 'sip:alice@example.com';
@@ -151,8 +152,8 @@ describe('the reg event of the embedded core', () => {
     assert.equal(server.agent.dialogs, 0);
   });
 
-  it('tells of a user who has no contact yet, and of one whose contact is renewed', async () => {
-    await begin();
+  it('tells of a user who has no contact yet, and of one whose contact is renewed within the same millisecond', async () => {
+    await begin({ clock: new FakeClock() });
     server.subscribe(hop);
     await server.until(() => server.documents.length === 1);
     assert.deepEqual(

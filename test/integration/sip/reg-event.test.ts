@@ -19,7 +19,7 @@ const WML = 'x-wap-application:wml.ua';
 for (const leg of ['direct', 'drachtio'] as const) {
   for (const registrations of ['reg-event', 'both'] as const) {
     describe(`registrations by ${registrations} from the embedded core, over the ${leg} leg`, function () {
-      this.timeout(30_000);
+      this.timeout(60_000);
       let scene: Scene;
       const learned = new Learned();
       before(async () => {
@@ -79,7 +79,7 @@ for (const leg of ['direct', 'drachtio'] as const) {
 }
 
 describe('a core that sends no REGISTER to the gateway', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let core: Core;
   let port: number;
   let ppg: Ppg | undefined;

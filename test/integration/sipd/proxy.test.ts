@@ -94,12 +94,14 @@ describe('requests that drachtio-srf proxies through sipd', () => {
   });
 
   it('are given up where nobody says anything in time, and tried elsewhere', async () => {
+    // Time for Carol's answer, and less than the 200 ms after which Bob's transaction says 100 (RFC 3261 section 17.2.1).
+    const provisionalTimeout = '150ms';
     let cancelled = false;
     net.bob.onCall = (call) =>
       call.onCancel(() => {
         cancelled = true;
       });
-    await proxying([net.bob.uri, net.carol.uri], { provisionalTimeout: '50ms' });
+    await proxying([net.bob.uri, net.carol.uri], { provisionalTimeout });
     assert.equal((await net.alice.call(net.port).final).response.status, 200);
     assert.equal(net.carol.calls.length, 1);
     await until(() => cancelled);

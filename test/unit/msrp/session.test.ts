@@ -5,7 +5,7 @@ import { join, msrpEndpoint, outgoing, taking } from '../../support/msrp.ts';
 import { tlsPair } from '../../support/tls-fixtures.ts';
 
 describe('MSRP sessions', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const running: MsrpEndpoint[] = [];
 
   async function endpoint(more: Partial<MsrpEndpointOptions> = {}): Promise<MsrpEndpoint> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { silentLogger } from '../../../lib/base/log.ts';
 import { type BlockEntry, BlockList, parseBlockFile } from '../../../lib/security/block-list.ts';
 import { type AllowDelivery, ConsentKeeper } from '../../../lib/security/consent.ts';
+import { cpuTime } from '../../support/cpu-time.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { address, push, submission } from '../../support/model.ts';
 
@@ -48,9 +49,10 @@ describe('the block list', () => {
 
   it('finds one among a million as fast as among none', () => {
     const big = list(...Array.from({ length: 100_000 }, (_, i) => ({ user: `sip:u${i}@ims.test` })));
-    const startedAt = performance.now();
-    for (let i = 0; i < 100_000; i++) big.blocks('shop', ALICE, 'wml.ua');
-    assert.ok(performance.now() - startedAt < 1000);
+    const took = cpuTime(() => {
+      for (let i = 0; i < 100_000; i++) big.blocks('shop', ALICE, 'wml.ua');
+    });
+    assert.ok(took < 1000, `${took} ms`);
     assert.ok(big.blocks('shop', 'sip:u5@ims.test', 'wml.ua'));
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Submission } from '../../../lib/model/push.ts';
 import { glob } from '../../../lib/security/glob.ts';
 import { type AllowRules, compilePolicy } from '../../../lib/security/policy.ts';
+import { cpuTime } from '../../support/cpu-time.ts';
 import { address, qos, submission } from '../../support/model.ts';
 
 const to = (...aors: string[]): Partial<Submission> => ({ recipients: aors.map((aor) => ({ text: aor, aor })) });
@@ -106,8 +107,6 @@ describe('a pattern with stars', () => {
 
   it('takes no time that grows out of hand', () => {
     const matches = glob(`${'a*'.repeat(120)}b`);
-    const startedAt = performance.now();
-    assert.equal(matches('a'.repeat(100_000)), false);
-    assert.ok(performance.now() - startedAt < 1000);
+    assert.ok(cpuTime(() => assert.equal(matches('a'.repeat(100_000)), false)) < 1000);
   });
 });

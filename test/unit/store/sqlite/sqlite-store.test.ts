@@ -239,7 +239,7 @@ describe('SQLite store', () => {
   });
 
   it('the log of changes is folded back into the file and does not grow without end', async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const store = await folder.open(T0);
     const body = Buffer.alloc(3000, 'x');
     for (let round = 0; round < 30; round++) {

@@ -1,31 +1,79 @@
 import type { Logger } from '../lib/base/log.ts';
-import type { SipHandler } from '../lib/sip/leg.ts';
+import type { RequestLike, SipHandler } from '../lib/sip/leg.ts';
 import type { OwnAddress } from '../lib/sip/own-address.ts';
 import { answer } from './answer.ts';
 
-export interface OptionsHandlerOptions {
-  readonly own: Pick<OwnAddress, 'isIdentity'>;
-  readonly log: Logger;
-  /** Methods the gateway takes; default REGISTER, OPTIONS and MESSAGE. */
-  readonly allow?: readonly string[];
-  /** Media types the gateway reads; default those of a third-party REGISTER. */
-  readonly accept?: readonly string[];
-  /** SIP extensions the gateway supports; default none, and then no Supported header. */
+/** What a gateway takes and reads, as it tells who asks. */
+export interface OwnAbilities {
+  /** Methods that it takes. */
+  readonly allow: readonly string[];
+  /** Media types that it reads. */
+  readonly accept: readonly string[];
+  /** Event packages that it notifies of; none, and then no Allow-Events header. */
+  readonly events?: readonly string[];
+  /** SIP extensions that it supports; default none, and then no Supported header. */
   readonly supported?: readonly string[];
 }
 
-/** OPTIONS to the gateway's identity is answered 200 with what it can do (RFC 3261 section 11.2); all else goes to next(). */
+export interface OptionsHandlerOptions extends Partial<OwnAbilities> {
+  readonly own: Pick<OwnAddress, 'isIdentity'>;
+  /** URI at which it takes requests like this one. Default: it does not know, and there is no Contact. */
+  readonly contactFor?: (req: RequestLike) => string | undefined;
+  readonly log: Logger;
+}
+
+const REGISTER_BODIES = ['message/sip', 'multipart/mixed', 'application/3gpp-ims+xml'];
+
+/** Abilities follow from options: nobody is told of what would be refused. */
+export function ownAbilities(has: {
+  /** Devices are asked for disposition notifications, so their MESSAGEs are taken. */
+  readonly imdn: boolean;
+  /** The reg event is subscribed to, so its NOTIFYs are taken. */
+  readonly regEvent: boolean;
+  /** Devices may subscribe to pushes. */
+  readonly omaPush: boolean;
+}): Required<Pick<OwnAbilities, 'allow' | 'accept' | 'events'>> {
+  const given = <T>(there: boolean, value: T): T[] => (there ? [value] : []);
+  return {
+    allow: [
+      'REGISTER',
+      'OPTIONS',
+      ...given(has.imdn, 'MESSAGE'),
+      ...given(has.omaPush, 'SUBSCRIBE'),
+      ...given(has.regEvent, 'NOTIFY'),
+    ],
+    accept: [
+      ...REGISTER_BODIES,
+      ...given(has.imdn, 'message/cpim'),
+      ...given(has.omaPush, 'message/external-body'),
+      ...given(has.regEvent, 'application/reginfo+xml'),
+    ],
+    events: given(has.omaPush, 'oma-push'),
+  };
+}
+
+/**
+ * OPTIONS to the gateway's identity is answered 200 with what it can do (RFC 3261 section 11.2), the features of its Contact
+ * among it (RFC 3840 section 7); all else goes to next().
+ */
 export function createOptionsHandler(options: OptionsHandlerOptions): SipHandler {
-  const { own, log, allow = ['REGISTER', 'OPTIONS', 'MESSAGE'], supported = [] } = options;
-  const { accept = ['message/sip', 'multipart/mixed', 'application/3gpp-ims+xml'] } = options;
+  const { own, log, supported = [], contactFor } = options;
+  const least = ownAbilities({ imdn: false, regEvent: false, omaPush: false });
+  const { allow = least.allow, accept = least.accept, events = [] } = options;
   const headers = {
     Allow: allow.join(', '),
     Accept: accept.join(', '),
     'Accept-Encoding': 'identity',
+    ...(events.length > 0 && { 'Allow-Events': events.join(', ') }),
     ...(supported.length > 0 && { Supported: supported.join(', ') }),
   };
+  const features = `;automata;methods="${allow.join(',')}"${events.length > 0 ? `;events="${events.join(',')}"` : ''}`;
   return (req, res, next) => {
-    if (own.isIdentity(req.uri)) answer(req, res, log, 200, headers);
-    else next();
+    if (!own.isIdentity(req.uri)) {
+      next();
+      return;
+    }
+    const uri = contactFor?.(req);
+    answer(req, res, log, 200, uri === undefined ? headers : { ...headers, Contact: `<${uri}>${features}` });
   };
 }

@@ -3,7 +3,9 @@ import type { AddressedOptions } from './bearer/addressed.ts';
 import type { Bearer } from './bearer/bearer.ts';
 import type { ImdnAsker } from './bearer/imdn.ts';
 import { createIndirectionBearer } from './bearer/indirection.ts';
+import { createOmaPushBearer, createOmaPushReferenceBearer, type OmaPushBearerOptions } from './bearer/oma-push.ts';
 import { createFormChoice, type ProfileRule } from './bearer/profile.ts';
+import { createReferenceWriter } from './bearer/reference.ts';
 import { createSipMessageBearer, type SipMessageBearerOptions } from './bearer/sip-message.ts';
 import type { StatusReadings } from './bearer/sip-outcome.ts';
 import { createTransforming, type TransformingOptions } from './bearer/transforming.ts';
@@ -25,6 +27,8 @@ export interface BearersOptions extends AddressedOptions, TransformingOptions {
   readonly content: ContentOptions;
   /** Asked before all others: it offers itself as it is only for what is large. */
   readonly msrp?: Bearer | undefined;
+  /** Devices that subscribed to pushes; undefined: none may. */
+  readonly omaPush?: Pick<OmaPushBearerOptions, 'subscriptions' | 'maxBytes'> | undefined;
   /** What references are signed with. */
   readonly secret: TokenSecret;
   /** Milliseconds that a device may take to fetch. */
@@ -40,10 +44,18 @@ export function createBearers(options: BearersOptions): readonly Bearer[] {
   const inForm = content.transform ? createTransforming(options) : (bearer: Bearer): Bearer => bearer;
   const message = createSipMessageBearer({ ...options, formFor: createFormChoice(profiles), options: { readings } });
   // By MSRP content goes as it was sent: what a device says of types is about its MESSAGEs.
-  const bearers = options.msrp === undefined ? [inForm(message)] : [options.msrp, inForm(message)];
+  const bearers = options.msrp === undefined ? [] : [options.msrp];
+  const { omaPush } = options;
+  const toSubscribers = omaPush && { ...options, ...omaPush, formFor: createFormChoice(profiles) };
+  if (toSubscribers !== undefined) bearers.push(inForm(createOmaPushBearer(toSubscribers)));
+  bearers.push(inForm(message));
   if (content.url !== undefined) {
-    const url = content.url.replace(/\/+$/, '');
-    bearers.push(inForm(createIndirectionBearer({ ...options, url, secret, wait: confirmWait }), 'refers'));
+    const reference = { ...options, url: content.url.replace(/\/+$/, ''), secret, wait: confirmWait };
+    if (toSubscribers !== undefined) {
+      const references = createReferenceWriter(reference);
+      bearers.push(inForm(createOmaPushReferenceBearer({ ...toSubscribers, references }), 'refers'));
+    }
+    bearers.push(inForm(createIndirectionBearer(reference), 'refers'));
   }
   return bearers;
 }

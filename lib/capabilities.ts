@@ -5,6 +5,7 @@ import type { CapabilitySource } from './engine/capability-source.ts';
 import type { Subscribers } from './engine/subscribers.ts';
 import type { Device, Registration } from './model/device.ts';
 import type { EngineEvents } from './model/engine-events.ts';
+import type { Told } from './sip/capability-answer.ts';
 import { CapabilityCache, type CapabilityPolicy } from './sip/capability-cache.ts';
 import { type CapabilityQueryOptions, createCapabilityQuery } from './sip/capability-query.ts';
 import type { Refusal } from './sip/capability-refusal.ts';
@@ -24,6 +25,8 @@ export interface Capabilities extends CapabilitySource {
   over(subscribers: Subscribers): Subscribers;
   /** A device did not take a push. */
   learnRefusal(aor: string, device: Device, refusal: Refusal): void;
+  /** A device told of itself without being asked. */
+  learnTold(aor: string, device: Device, told: Told): void;
   forget(aor: string): void;
   /** Devices that were known when a push came, and those that were not. */
   readonly counts: CapabilityCache['counts'];
@@ -55,6 +58,7 @@ export function createCapabilities(options: CapabilitiesOptions): Capabilities {
     }),
     ask: (aor, devices) => cache.ask(aor, devices),
     learnRefusal: (aor, device, refusal) => cache.learnRefusal(aor, device, refusal),
+    learnTold: (aor, device, told) => cache.learnTold(aor, device, told),
     forget: (aor) => cache.forget(aor),
     get counts() {
       return cache.counts;

@@ -67,11 +67,14 @@ export function receiveOn(legs: readonly SipLeg[], middleware: SipHandler): void
 }
 
 /**
- * SUBSCRIBEs outside dialogs meet the handler, by whichever leg they come. Answers what the app chains for SUBSCRIBE;
+ * SUBSCRIBEs outside dialogs meet the handler of the leg that they come by. Answers what the app chains for SUBSCRIBE;
  * undefined without a drachtio leg.
  */
-export function subscribeOn(legs: readonly SipLeg[], handler: SubscriptionHandler): SipHandler | undefined {
-  for (const leg of legs) leg.onSubscribe?.(handler);
+export function subscribeOn(
+  legs: readonly SipLeg[],
+  handlerFor: (leg: SipLeg) => SubscriptionHandler,
+): SipHandler | undefined {
+  for (const leg of legs) leg.onSubscribe?.(handlerFor(leg));
   return legs.find((leg) => leg.subscribeMiddleware !== undefined)?.subscribeMiddleware;
 }
 

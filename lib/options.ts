@@ -15,6 +15,7 @@ import {
 } from './initiator-options.ts';
 import type { BearerNameOptions } from './model/bearer-names.ts';
 import { type MsrpConfiguration, type MsrpOptions, msrpSchema } from './msrp-options.ts';
+import { type OmaPushConfiguration, type OmaPushOptions, omaPushSchema } from './oma-push-options.ts';
 import type { TokenOptions } from './security/bearer-token.ts';
 import type { BlockEntry } from './security/block-list.ts';
 import { MIN_SECRET } from './security/token-secret.ts';
@@ -71,6 +72,8 @@ export interface SipOptions extends SipDeliveryOptions {
   readonly profiles: readonly ProfileRule[];
   /** How devices are asked what they can, by OPTIONS; docs/routing.md. Default: before the first push to each. */
   readonly capabilities: CapabilityPolicy;
+  /** Devices may subscribe to pushes (package `oma-push`) and get them as NOTIFYs; `true`: with defaults. Default false. */
+  readonly omaPush: false | OmaPushOptions;
 }
 
 /** Bounds; times in milliseconds. */
@@ -147,10 +150,11 @@ export type PpgConfiguration = Defaulted<
   readonly initiators?: readonly InitiatorConfiguration[] | undefined;
   readonly auth?: AuthConfiguration | undefined;
   readonly sip?:
-    | (Defaulted<Omit<SipOptions, 'direct' | 'credentials' | 'profiles'>> & {
+    | (Defaulted<Omit<SipOptions, 'direct' | 'credentials' | 'profiles' | 'omaPush'>> & {
         readonly direct?: false | DirectLegOptions | undefined;
         readonly credentials?: readonly SipCredentials[] | undefined;
         readonly profiles?: readonly ProfileRule[] | undefined;
+        readonly omaPush?: OmaPushConfiguration | undefined;
       })
     | undefined;
 };
@@ -237,6 +241,7 @@ const schema = z.strictObject({
       ...sipDeliveryShape,
       profiles: profilesSchema,
       capabilities: capabilitiesSchema,
+      omaPush: omaPushSchema.prefault(false),
     })
     .prefault({}),
   limits: z

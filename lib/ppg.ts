@@ -12,6 +12,7 @@ import { readingsWith } from './bearer/sip-outcome.ts';
 import { createBearers } from './bearers.ts';
 import { createCapabilities } from './capabilities.ts';
 import { parseAddress } from './codec/pap/address.ts';
+import { parseSipOnly } from './codec/sip/uri.ts';
 import type { SubmitAnswer } from './engine/accept.ts';
 import { Engine } from './engine/engine.ts';
 import { DEFAULT_HOP_PACE } from './engine/hop-pace.ts';
@@ -26,6 +27,7 @@ import { PAP } from './model/result-codes.ts';
 import { middlewareOf, mountOn } from './mount.ts';
 import type { MsrpCounters } from './msrp/endpoint.ts';
 import { createMsrp } from './msrp-bearer.ts';
+import { createOmaPush } from './oma-push.ts';
 import { type AuditLog, createAudit } from './ops/audit.ts';
 import {
   type CheckedConfiguration,
@@ -43,6 +45,7 @@ import type { AllowDelivery } from './security/consent.ts';
 import { tokenSecret } from './security/token-secret.ts';
 import { iscHeaders } from './sip/isc-headers.ts';
 import type { SipHandler } from './sip/leg.ts';
+import type { OmaPushCounts } from './sip/oma-push.ts';
 import { ownAddress } from './sip/own-address.ts';
 import type { RegEventCounts } from './sip/reg-event.ts';
 import { createSipSender } from './sip/sender.ts';
@@ -154,6 +157,8 @@ export interface Ppg {
   readonly capabilityCounts: { readonly hits: number; readonly misses: number };
   /** Subscriptions to the reg event; undefined where it is no source of registrations. */
   readonly regEvents: RegEventCounts | undefined;
+  /** Subscriptions of devices to pushes; undefined without `sip.omaPush`. */
+  readonly omaPush: OmaPushCounts | undefined;
   /** Sessions and octets by MSRP; undefined without. */
   readonly msrp: Readonly<MsrpCounters> | undefined;
   /** Where MSRP is listened on, once started; undefined: nowhere. */
@@ -263,10 +268,13 @@ export function createPpg(given: PpgOptions): Ppg {
     readings,
     profiles: sip.profiles,
   };
+  const omaPush =
+    sip.omaPush === false ? undefined : createOmaPush(sip.omaPush, { clock, log, domain, registrations, sender });
   const msrp = options.msrp === false ? undefined : createMsrp(options.msrp, addressed);
   const bearers = createBearers({
     ...addressed,
     msrp: msrp?.bearer,
+    omaPush,
     imdn: sip.imdn === 'auto' ? imdn : undefined,
     redirects: { follow: sip.followRedirects, nextHop: sip.nextHop, domain },
     onRefused: (aor, device, refusal) => capabilities.learnRefusal(aor, device, refusal),
@@ -288,7 +296,7 @@ export function createPpg(given: PpgOptions): Ppg {
     ...(tenancy.resolve !== undefined && { resolve: tenancy.resolve }),
     opened: tenancy.opened,
     store: keep,
-    subscribers: capabilities.over(registrations),
+    subscribers: capabilities.over(omaPush?.over(registrations) ?? registrations),
     capabilities,
     bearers,
     bearerNames,
@@ -309,7 +317,11 @@ export function createPpg(given: PpgOptions): Ppg {
 
   const trusts = trustedPeers(sip.trustedPeers);
   const own = ownAddress(identity, () => legs.all.flatMap((leg) => leg.addresses ?? leg.address ?? []));
-  const handlers = createSipHandlers({ registrations, trusts, own, imdn, engine, domain, clock, log });
+  const handlers = createSipHandlers({
+    ...{ registrations, trusts, own, imdn, engine, domain, clock, log, legs: legs.all, capabilities, omaPush },
+    ...{ standalone: standalone === true, asksImdn: sip.imdn === 'auto', registrationSource: sip.registrations },
+    contactAt: (leg) => leg && sender.identityFor(leg, parseSipOnly(identity).user),
+  });
   let stopped = false;
   const middleware = middlewareOf(handlers, () => stopped);
   const alone = refuseStrangers(middleware, { own, trusts, log });
@@ -363,7 +375,7 @@ export function createPpg(given: PpgOptions): Ppg {
     },
     async stop() {
       await engine.stop(async () => {
-        await Promise.all([sources.stop(), msrp?.stop()]);
+        await Promise.all([sources.stop(), msrp?.stop(), omaPush?.stop()]);
         stopped = true;
         await Promise.all([...legs.all.map((leg) => leg.stop()), post.close()]);
       });
@@ -386,6 +398,7 @@ export function createPpg(given: PpgOptions): Ppg {
       const [{ aor } = asked] = (await tenancy.resolve?.addresses([asked])) ?? [];
       const erasure = await engine.operator.erase(aor);
       registrations.forget(aor);
+      omaPush?.subscriptions.forget(aor);
       capabilities.forget(aor);
       return erasure;
     },
@@ -416,6 +429,9 @@ export function createPpg(given: PpgOptions): Ppg {
     },
     get regEvents() {
       return sources.regEvents;
+    },
+    get omaPush() {
+      return omaPush?.counts;
     },
     get directListening() {
       return legs.stack?.listening ?? [];

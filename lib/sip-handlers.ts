@@ -1,17 +1,20 @@
 import { createImdnReader } from '../handlers/imdn.ts';
 import { createMessageHandler } from '../handlers/message.ts';
-import { createOptionsHandler } from '../handlers/options.ts';
+import { createOptionsHandler, ownAbilities } from '../handlers/options.ts';
 import { createRegisterHandler } from '../handlers/register.ts';
 import type { Clock } from './base/clock.ts';
 import type { Logger } from './base/log.ts';
 import type { ImdnAsker } from './bearer/imdn.ts';
+import type { Capabilities } from './capabilities.ts';
 import type { Proof } from './model/delivery.ts';
 import type { RecipientRef } from './model/push.ts';
 import type { HandlersByMethod } from './mount.ts';
+import type { OmaPush } from './oma-push.ts';
 import { assertedIdentity } from './sip/asserted-identity.ts';
+import type { RequestLike, SipHandler, SipLeg } from './sip/leg.ts';
 import type { OwnAddress } from './sip/own-address.ts';
 import type { RegisterNews } from './sip/registration-sources.ts';
-import type { Registrations } from './sip/registrations.ts';
+import type { RegistrationSource, Registrations } from './sip/registrations.ts';
 import type { TrustedPeers } from './sip/trusted-peers.ts';
 
 export interface SipHandlersOptions {
@@ -20,7 +23,22 @@ export interface SipHandlersOptions {
   readonly own: OwnAddress;
   readonly imdn: Pick<ImdnAsker, 'refOf'>;
   /** The engine takes part: registrations are taken, proofs given. */
-  readonly engine: { readonly running: boolean; prove(ref: RecipientRef, proof: Proof): Promise<boolean> };
+  readonly engine: {
+    readonly running: boolean;
+    wake(aor: string): void;
+    prove(ref: RecipientRef, proof: Proof): Promise<boolean>;
+  };
+  readonly legs: readonly SipLeg[];
+  /** The gateway's identity at a leg; undefined while the leg does not know its address. */
+  readonly contactAt: (leg: SipLeg | undefined) => string | undefined;
+  readonly capabilities: Pick<Capabilities, 'learnTold'>;
+  /** Undefined: nobody may subscribe. */
+  readonly omaPush?: Pick<OmaPush, 'receive'> | undefined;
+  /** No app lives on the drachtio leg. */
+  readonly standalone: boolean;
+  /** Devices are asked for disposition notifications. */
+  readonly asksImdn: boolean;
+  readonly registrationSource: RegistrationSource;
   readonly domain: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -29,6 +47,14 @@ export interface SipHandlersOptions {
 /** What the gateway makes of requests that come to it, by method. */
 export function createSipHandlers(options: SipHandlersOptions): HandlersByMethod {
   const { registrations, trusts, own, imdn, engine, domain, clock, log } = options;
+  const { legs, capabilities, omaPush, standalone } = options;
+  const abilities = ownAbilities({
+    imdn: options.asksImdn,
+    regEvent: options.registrationSource === 'reg-event' || options.registrationSource === 'both',
+    omaPush: omaPush !== undefined,
+  });
+  const { allow } = abilities;
+  const subscribe = omaPush?.receive({ legs, own, trusts, standalone, allow, capabilities, engine });
   const imdnReader = createImdnReader({
     asker: imdn,
     prove: (ref, proof) => engine.prove(ref, proof),
@@ -37,7 +63,8 @@ export function createSipHandlers(options: SipHandlersOptions): HandlersByMethod
     domain,
     log,
   });
-  return new Map([
+  return new Map<string, SipHandler>([
+    ...(subscribe === undefined ? [] : [['SUBSCRIBE', subscribe] as const]),
     [
       'REGISTER',
       createRegisterHandler({
@@ -51,7 +78,10 @@ export function createSipHandlers(options: SipHandlersOptions): HandlersByMethod
         log,
       }),
     ],
-    ['OPTIONS', createOptionsHandler({ own, log })],
+    [
+      'OPTIONS',
+      createOptionsHandler({ own, log, ...abilities, contactFor: (req) => options.contactAt(legOf(legs, req)) }),
+    ],
     [
       'MESSAGE',
       createMessageHandler({
@@ -63,3 +93,7 @@ export function createSipHandlers(options: SipHandlersOptions): HandlersByMethod
     ],
   ]);
 }
+
+/** The direct leg's requests have their octets. */
+const legOf = (legs: readonly SipLeg[], req: RequestLike): SipLeg | undefined =>
+  legs.find(({ name }) => name === (req.rawBody === undefined ? 'drachtio' : 'direct'));

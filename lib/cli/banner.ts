@@ -13,8 +13,17 @@ export function banner(config: NodeConfig, node: RunningNode): string[] {
     ],
     ports.sip === undefined
       ? ['core', `${node.nextHop} (a real one; it registers users with the gateway at sip:${node.announced})`]
-      : ['phones', `register ${config.domain} users at ${sip.host}:${ports.sip}, UDP or TCP`],
+      : [
+          'phones',
+          `register ${config.domain} users at ${bracketed(sip.host)}:${ports.sip}, UDP or TCP${ports.sipTls === undefined ? '' : `; TLS at ${ports.sipTls}`}`,
+        ],
     ['legs', legs(config, node)],
+    ...(node.ppg.omaPush === undefined
+      ? []
+      : ([['oma-push', `devices may subscribe to pushes at ${config.identity ?? `sip:push@${config.domain}`}`]] as [
+          string,
+          string,
+        ][])),
     ['store', config.store],
   ];
   const warnings: string[] = [];
@@ -44,14 +53,16 @@ export function banner(config: NodeConfig, node: RunningNode): string[] {
 
 function legs(config: NodeConfig, { ports, announced }: RunningNode): string {
   const parts: string[] = [];
-  if (ports.sipd !== undefined) parts.push(`drachtio-srf on sipd (SIP ${ports.sipd}, protocol ${ports.drachtio})`);
+  if (ports.sipd !== undefined) parts.push(`drachtio-srf on sipd (SIP ${ports.sipd}${tls(ports.sipdTls)}, protocol ${ports.drachtio})`);
   else if (config.drachtio.host !== undefined) {
     parts.push(`drachtio-srf on ${config.drachtio.host}:${config.drachtio.port} (SIP ${announced})`);
   }
   if (ports.direct !== undefined)
-    parts.push(`direct (SIP ${ports.direct}${ports.directTls === undefined ? '' : `, TLS ${ports.directTls}`})`);
+    parts.push(`direct (SIP ${ports.direct}${tls(ports.directTls)})`);
   return parts.join(', ');
 }
+
+const tls = (port: number | undefined): string => (port === undefined ? '' : `, TLS ${port}`);
 
 const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
 

@@ -45,7 +45,7 @@ export interface NodeConfig {
     /** As in PpgConfiguration. */
     readonly route?: 'next-hop' | 'learned' | undefined;
     readonly notFoundIsFinal: boolean;
-    /** TLS of the direct leg, which listens at `port` once there is a certificate. */
+    /** TLS of the direct leg, which listens at `port` once there is a certificate; core and sipd have ports of their own. */
     readonly tls?: (TlsOptions & { readonly port: number }) | undefined;
     /** Log every SIP message, a line each, at level debug. */
     readonly trace?: boolean | undefined;
@@ -58,6 +58,7 @@ export interface NodeConfig {
     readonly followRedirects?: boolean | undefined;
     readonly imdn?: 'never' | 'auto' | undefined;
     readonly assertedService?: string | undefined;
+    readonly omaPush?: boolean | Readonly<Record<string, unknown>> | undefined;
     readonly iari?: readonly string[] | undefined;
   };
   /** As in PpgConfiguration. */
@@ -65,12 +66,20 @@ export interface NodeConfig {
   /** The embedded core; `users` (name to password) makes it ask for digest authentication. */
   readonly core: {
     readonly port: number;
-    /** Phones may come by WebSocket there; without it they may not. */
+    /** TLS, once `sip.tls` has a certificate. */
+    readonly tlsPort?: number | undefined;
+    /** Phones may come by WebSocket there, with a certificate by wss alone; without it they may not. */
     readonly wsPort?: number | undefined;
     readonly users?: Readonly<Record<string, string>> | undefined;
   };
   /** The embedded stand-in for drachtio-server. */
-  readonly sipd: { readonly port: number; readonly drachtioPort: number };
+  readonly sipd: {
+    readonly port: number;
+    readonly drachtioPort: number;
+    /** As those of the core. */
+    readonly tlsPort?: number | undefined;
+    readonly wsPort?: number | undefined;
+  };
   readonly direct: {
     readonly port: number;
     /** Milliseconds between keep-alives of the connections it makes; default none. */
@@ -216,11 +225,14 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       followRedirects: flag.optional(),
       imdn: z.enum(['never', 'auto'], 'must be never or auto').optional(),
       assertedService: z.string().optional(),
+      omaPush: z
+        .preprocess(flagOrText, z.union([z.boolean(), rest], 'must be 1 (true), 0 (false) or an object'))
+        .optional(),
       iari: z.preprocess(listOrText, z.array(z.string(), 'must be a list of URNs')).optional(),
     }),
     secret: z.string().optional(),
-    core: z.strictObject({ port, wsPort: port.optional(), users: z.record(z.string(), z.string()).optional() }),
-    sipd: z.strictObject({ port, drachtioPort: port }),
+    core: z.strictObject({ port, tlsPort: port.optional(), wsPort: port.optional(), users: z.record(z.string(), z.string()).optional() }),
+    sipd: z.strictObject({ port, drachtioPort: port, tlsPort: port.optional(), wsPort: port.optional() }),
     direct: z.strictObject({ port, keepAlive: keepAlive.optional() }),
     drachtio: z.strictObject({
       host: z.string().min(1).max(255).optional(),

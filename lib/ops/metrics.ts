@@ -5,6 +5,7 @@ import { isTerminal } from '../model/states.ts';
 import { countsReader } from './counts.ts';
 import { countMsrp } from './msrp-metrics.ts';
 import type { Observed } from './observed.ts';
+import { countOmaPush } from './oma-push-metrics.ts';
 import { countRegEvents } from './reg-event-metrics.ts';
 
 export interface MetricsOptions {
@@ -45,6 +46,7 @@ export function createMetrics(ppg: Observed, options: MetricsOptions = {}): Metr
   ];
   gaugeStore(ppg, registers, clock);
   countRegEvents(ppg, registers);
+  countOmaPush(ppg, registers);
   countMsrp(ppg, registers);
   return {
     contentType: registry.contentType,

@@ -1,6 +1,7 @@
 import type { Listener } from '../base/events.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
 import type { MsrpCounters } from '../msrp/endpoint.ts';
+import type { OmaPushCounts } from '../sip/oma-push.ts';
 import type { RegEventCounts } from '../sip/reg-event.ts';
 import type { StoreCounts } from '../store/store.ts';
 
@@ -17,6 +18,8 @@ export interface Observed {
   readonly ready: boolean;
   /** Subscriptions to the reg event; undefined where there are none. */
   readonly regEvents?: RegEventCounts | undefined;
+  /** Subscriptions of devices to pushes; undefined without. */
+  readonly omaPush?: OmaPushCounts | undefined;
   /** Undefined without MSRP. */
   readonly msrp?: Readonly<MsrpCounters> | undefined;
 }

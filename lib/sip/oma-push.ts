@@ -73,8 +73,8 @@ export interface OmaPushOptions {
   readonly policy: OmaPushPolicy;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told of each user whose device subscribed, or refreshed with other applications. */
-  readonly onSubscribed?: (subscription: PushSubscription) => void;
+  /** Told of a subscription that was renewed for more applications. Must not throw. */
+  readonly onRenewed?: (subscription: PushSubscription) => void;
 }
 
 interface User {
@@ -156,7 +156,6 @@ export class OmaPushSubscriptions {
       if (reason === 'gone') for (const aor of aors) this.#lockOut.failed(keyOf(aor, device.id));
       this.#drop(one);
     });
-    if (!notifier.ended) this.#o.onSubscribed?.(one);
     return one;
   }
 
@@ -235,7 +234,7 @@ export class OmaPushSubscriptions {
       const before = one.event.applications;
       one.event = { ...one.event, applications: again.applications };
       this.#changed(one);
-      if ([...again.applications.keys()].some((tag) => !before.has(tag))) this.#o.onSubscribed?.(one);
+      if ([...again.applications.keys()].some((tag) => !before.has(tag))) this.#o.onRenewed?.(one);
     } catch (error) {
       // It is renewed as it was: what it asks for besides cannot be read.
       log.debug({ aor: one.aors[0], cause: messageOf(error) }, 'a SUBSCRIBE names no applications any more');

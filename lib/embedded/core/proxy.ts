@@ -5,7 +5,7 @@ import { parseNameAddr } from '../../codec/sip/name-addr.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
 import { syntaxError } from '../../codec/sip/syntax.ts';
 import type { HeaderField } from '../../model/push.ts';
-import type { ServerTransaction, SipStack } from '../../stack/types.ts';
+import type { Hop, ServerTransaction, SipStack } from '../../stack/types.ts';
 import type { Binding } from './binding.ts';
 import type { Bindings } from './bindings.ts';
 import { CallerPreferencesReader, disposition, rank } from './caller-preferences.ts';
@@ -22,6 +22,9 @@ export interface ProxyOptions {
   /** Milliseconds until devices that do not answer count as 408. */
   readonly answerTimeout: number;
 }
+
+/** A device may write what it likes there. */
+const SAID_OF_ONESELF: ReadonlySet<string> = new Set(['p-asserted-identity', 'p-preferred-identity']);
 
 type Plan = Pick<ForkOptions, 'headers' | 'branches' | 'parallel'>;
 
@@ -55,7 +58,7 @@ export class StatefulProxy {
 
   /** Sends a request on, and its best answer back. Throws PPG_E_SIP_SYNTAX before anything was sent. */
   handle(transaction: ServerTransaction): void {
-    const plan = this.#plan(transaction.request);
+    const plan = this.#plan(transaction);
     if ('kind' in plan) {
       transaction.respond(plan);
       return;
@@ -90,7 +93,7 @@ export class StatefulProxy {
   }
 
   /** Where the request goes, or the response that ends it here. */
-  #plan(request: SipRequest): Plan | SipResponse {
+  #plan({ request, flow }: ServerTransaction): Plan | SipResponse {
     const refuse = (status: number, ...headers: HeaderField[]): SipResponse => respondTo(request, status, { headers });
     // Section 16.3: what a proxy checks.
     const forwards = maxForwards(request.headers);
@@ -108,12 +111,28 @@ export class StatefulProxy {
       return contact === undefined ? refuse(403) : { headers, branches: [waysTo(contact)], parallel: true };
     }
     if (destination.kind === 'self') return request.method === 'OPTIONS' ? refuse(200, ALLOW) : refuse(404);
-    if (destination.kind === 'application-server')
-      return { headers, branches: [[{ uri: request.uri, hop: destination.hop }]], parallel: true };
+    if (destination.kind === 'application-server') {
+      const branches = [[{ uri: request.uri, hop: destination.hop }]];
+      return { headers: this.#asserted(headers, flow), branches, parallel: true };
+    }
     const branches = this.#branches(request, destination.aor, destination.instance);
     if (branches.length === 0) return refuse(480);
     const { fork, parallel } = disposition(request.headers);
     return { headers, branches: fork ? branches : branches.slice(0, 1), parallel };
+  }
+
+  /**
+   * What an application server gets (RFC 3325 section 5, 3GPP TS 24.229 section 5.4.3.2): who sent the request, where it came
+   * from a device of the user that From names, and nothing that the device itself says of that.
+   */
+  #asserted(headers: SipHeaders, flow: Hop): SipHeaders {
+    const believed = new SipHeaders(headers.fields.filter(({ name }) => !SAID_OF_ONESELF.has(canonicalName(name))));
+    const user = this.#domain.destination(parseNameAddr(headers.get('From') ?? '').uri);
+    if (user.kind !== 'user') return believed;
+    const isHere = (at: Hop): boolean =>
+      at.protocol === flow.protocol && at.host === flow.host && at.port === flow.port;
+    const own = this.#bindings.of(user.aor).some((binding) => isHere(binding.flow ?? binding.hop));
+    return own ? believed.add('P-Asserted-Identity', `<${user.aor}>`) : believed;
   }
 
   /** Those of the user's devices that the caller wants, best first; one branch for each device. */

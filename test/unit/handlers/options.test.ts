@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createOptionsHandler } from '../../../handlers/options.ts';
+import { createOptionsHandler, ownAbilities } from '../../../handlers/options.ts';
 import { silentLogger } from '../../../lib/base/log.ts';
 import { ownAddress } from '../../../lib/sip/own-address.ts';
 import { FakeResponse, fakeRequest } from '../../support/fake-sip.ts';
@@ -19,13 +19,33 @@ describe('OPTIONS', () => {
       {
         status: 200,
         headers: {
-          Allow: 'REGISTER, OPTIONS, MESSAGE',
+          Allow: 'REGISTER, OPTIONS',
           Accept: 'message/sip, multipart/mixed, application/3gpp-ims+xml',
           'Accept-Encoding': 'identity',
           Supported: 'gruu',
         },
       },
     ]);
+  });
+
+  it('tells of reports, subscriptions and the reg event where they are taken, in its Contact too', () => {
+    const res = new FakeResponse();
+    const handler = createOptionsHandler({
+      own,
+      log: silentLogger,
+      ...ownAbilities({ imdn: true, regEvent: true, omaPush: true }),
+      contactFor: () => 'sip:push@10.0.0.9:5070',
+    });
+    handler(fakeRequest({ uri: 'sip:push@example.com' }), res, assert.fail);
+    assert.deepEqual(res.sent[0]?.headers, {
+      Allow: 'REGISTER, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY',
+      Accept:
+        'message/sip, multipart/mixed, application/3gpp-ims+xml, message/cpim, message/external-body, application/reginfo+xml',
+      'Accept-Encoding': 'identity',
+      'Allow-Events': 'oma-push',
+      Contact:
+        '<sip:push@10.0.0.9:5070>;automata;methods="REGISTER,OPTIONS,MESSAGE,SUBSCRIBE,NOTIFY";events="oma-push"',
+    });
   });
 
   it('to anybody else, and to the host of the app, goes on', () => {

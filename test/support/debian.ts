@@ -13,10 +13,10 @@ export const SIPP: DebianProgram = { program: 'sipp', package: 'sip-tester' };
 export const BARESIP: DebianProgram = { program: 'baresip', package: 'baresip-core' };
 export const XML2WBXML: DebianProgram = { program: 'xml2wbxml', package: 'libwbxml2-utils' };
 export const KAMAILIO: DebianProgram = { program: 'kamailio', package: 'kamailio' };
-/** As a registrar with the reg event package. */
-export const KAMAILIO_PRESENCE: DebianProgram = {
-  ...{ program: 'kamailio', package: 'kamailio-presence-modules' },
-  libraries: ['kamailio/modules/presence.so'],
+/** As a registrar with the reg event package, over UDP, TCP and TLS. */
+export const KAMAILIO_REGISTRAR: DebianProgram = {
+  ...{ program: 'kamailio', package: 'kamailio kamailio-presence-modules kamailio-tls-modules' },
+  libraries: ['kamailio/modules/presence.so', 'kamailio/modules/tls.so'],
 };
 /** As an S-CSCF. */
 export const KAMAILIO_IMS: DebianProgram = {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../../lib/base/clock.ts';
 import { PpgError } from '../../../lib/base/errors.ts';
 import { silentLogger } from '../../../lib/base/log.ts';
-import { formatHostPort } from '../../../lib/codec/sip/host.ts';
+import { formatHostPort, parseHostPort } from '../../../lib/codec/sip/host.ts';
 import { createPhone, type Phone, type PhoneOptions } from '../../../lib/embedded/phone/phone.ts';
 import type { ReceivedPush } from '../../../lib/embedded/phone/push-log.ts';
 import { createSipStack } from '../../../lib/stack/stack.ts';
@@ -139,6 +139,10 @@ export class Device {
       ...options,
     });
     this.phone.on('push', (push) => this.pushes.push(push));
+  }
+
+  get port(): number {
+    return parseHostPort(this.phone.contact.replace(/^.*@|;.*$/g, '')).port ?? 0;
   }
 
   /** What it got, as texts, in order. */

@@ -72,7 +72,7 @@ export class Registrar {
     return gateway;
   }
 
-  /** Registrations are told to this URI from now on. */
+  /** Registrations are told to this URI from now on, to nobody with `none`. */
   async tell(applicationServer: string): Promise<void> {
     await this.kamailio.command('pv.shvSet', 'as', 'str', applicationServer);
   }

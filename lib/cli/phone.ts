@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { parseHostPort } from '../codec/sip/host.ts';
@@ -18,9 +19,17 @@ export interface PhoneCommandOptions {
   /** Answer script: `200`, `486:30`, `silent`, `503:1,200`. */
   readonly answer: string;
   readonly transport: Protocol;
+  /** Where it listens. */
+  readonly host?: string | undefined;
+  /** Files of TLS. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
   readonly instance?: string | undefined;
   /** Take calls, and pushes by MSRP in them. */
   readonly msrp?: boolean | undefined;
+  /** Subscribes to pushes as well. */
+  readonly subscribe?: boolean | undefined;
   /** For a registrar that asks for digest authentication. */
   readonly pass?: string | undefined;
 }
@@ -31,13 +40,17 @@ export async function phone(options: PhoneCommandOptions, terminal: Terminal): P
   const device = createPhone({
     clock: systemClock,
     log: silentLogger,
-    server: serverOf(options.server),
+    server: serverOf(options.server, options.transport),
     user: options.user,
     applications: (options.app ?? '').split(',').flatMap((name) => name.trim() || []),
     answers: options.answer,
     transport: options.transport,
+    ...(options.host !== undefined && { listen: { host: options.host, port: 0 } }),
+    ...(options.ca !== undefined && { ca: readFileSync(options.ca, 'utf8') }),
+    tls: { ca: options.ca, cert: options.cert, key: options.key },
     ...(options.msrp === true && { msrp: {} }),
     ...(options.instance !== undefined && { instance: options.instance }),
+    ...(options.subscribe === true && { subscribe: {} }),
     ...(options.pass !== undefined && { password: options.pass }),
   });
   device.on('push', (push) => terminal.line(json ? JSON.stringify(jsonOf(push)) : textOf(push)));
@@ -49,15 +62,18 @@ export async function phone(options: PhoneCommandOptions, terminal: Terminal): P
     throw error;
   }
   terminal.note(`registered ${device.aor} at ${options.server} as ${device.contact}; waiting for pushes, Ctrl-C ends`);
+  if (device.subscribed) terminal.note(`subscribed to pushes for ${options.app}`);
   await stop;
   await device.stop();
   return EXIT.OK;
 }
 
-const DEFAULT_PORT = 5060; // RFC 3261 section 19.1.2
+/** RFC 3261 section 19.1.2 */
+const DEFAULT_PORT = 5060;
+const DEFAULT_TLS_PORT = 5061;
 
-function serverOf(text: string): { host: string; port: number } {
-  const { host, port = DEFAULT_PORT } = parseHostPort(text);
+function serverOf(text: string, transport: Protocol): { host: string; port: number } {
+  const { host, port = transport === 'tls' ? DEFAULT_TLS_PORT : DEFAULT_PORT } = parseHostPort(text);
   return { host, port };
 }
 

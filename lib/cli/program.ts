@@ -55,8 +55,7 @@ function defineServers(program: Command, on: On, terminal: Terminal): void {
     async (options: { keep?: boolean }) => (await import('./demo.ts')).demo(options, terminal),
   );
   on(
-    program
-      .command('sipd')
+    withTls(program.command('sipd'))
       .description('run the embedded stand-in for drachtio-server alone')
       .option('--host <address>', 'where to take SIP')
       .option('--port <port>', 'SIP port', portOf)
@@ -65,8 +64,7 @@ function defineServers(program: Command, on: On, terminal: Terminal): void {
     async (options: object) => (await import('./sipd.ts')).sipd(options, terminal),
   );
   on(
-    program
-      .command('core')
+    withTls(program.command('core'))
       .description('run the embedded SIP/IP core (registrar and proxy) alone')
       .option('--host <address>', 'where to take SIP')
       .option('--port <port>', 'SIP port, where phones register', portOf)
@@ -167,6 +165,15 @@ function defineTools(program: Command, on: On, terminal: Terminal): void {
   );
 }
 
+/** For the nodes that take SIP; `tlsOf` says what the options mean. */
+const withTls = (command: Command): Command =>
+  command
+    .option('--tls-port <port>', 'SIP over TLS, with --cert and --key', portOf)
+    .option('--ws-port <port>', 'SIP over WebSocket, by wss with a certificate', portOf)
+    .option('--cert <file>', 'certificate, PEM')
+    .option('--key <file>', 'its key, PEM')
+    .option('--ca <file>', 'authorities to believe, PEM');
+
 const withTarget = (command: Command): Command =>
   command
     .option('--url <url>', 'PAP endpoint', DEFAULT_PAP_URL)
@@ -183,9 +190,14 @@ function defineDevice(program: Command, on: On, terminal: Terminal): void {
       .option('--server <host:port>', 'registrar', '127.0.0.1:5060')
       .option('--app <app,app>', 'applications on the device (+g.oma.pusheventapp), such as mms.ua')
       .option('--answer <script>', '200, 202, 415, 486:30 (with Retry-After), silent; several with commas', '200')
-      .addOption(new Option('--transport <transport>', 'SIP over').choices(['udp', 'tcp']).default('udp'))
+      .addOption(new Option('--transport <transport>', 'SIP over').choices(['udp', 'tcp', 'tls']).default('udp'))
+      .option('--host <address>', 'where it listens; default: on loopback')
+      .option('--ca <file>', 'authorities to believe, PEM')
+      .option('--cert <file>', 'to listen by TLS; without it pushes come by the connection that it registered over')
+      .option('--key <file>', 'the key of --cert')
       .option('--msrp', 'take calls, and pushes by MSRP in them')
       .option('--pass <password>', 'for a registrar that asks for one')
+      .option('--subscribe', 'subscribe to pushes for its applications (oma-push) and get them as NOTIFYs')
       .option('--instance <urn>', '+sip.instance; default: a random urn:uuid')
       .option('--json', 'a line of JSON for each push, with its headers, size and sha256'),
     async (options: never) => (await import('./phone.ts')).phone(options, terminal),

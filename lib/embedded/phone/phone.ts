@@ -10,15 +10,18 @@ import { parseSipOnly } from '../../codec/sip/uri.ts';
 import type { HeaderField } from '../../model/push.ts';
 import type { ReceivedMessage } from '../../msrp/incoming.ts';
 import type { ServerCall } from '../../stack/server-call.ts';
-import { createSipStack } from '../../stack/stack.ts';
+import type { TlsOptions } from '../../stack/tls-options.ts';
 import type { Hop, Protocol, ServerTransaction, SipStack } from '../../stack/types.ts';
 import { UserAgent } from '../../stack/user-agent.ts';
 import { type Answer, AnswerPlayer, type AnswerScript, parseAnswerScript } from './answer-script.ts';
+import { featuresOf } from './contact-features.ts';
 import type { ContentReference } from './entity.ts';
 import { fetchContent } from './fetch-content.ts';
 import { type MsrpScript, PhoneMsrp, type PhoneMsrpOptions } from './msrp.ts';
+import { type PhoneSubscribeOptions, PhoneSubscription } from './oma-push.ts';
 import { type PhoneCounters, PushLog, type ReceivedPush, withContent } from './push-log.ts';
 import { type Granted, Registration } from './registration.ts';
+import { contactAt, phoneStack } from './transport.ts';
 
 export interface PhoneOptions {
   readonly clock: Clock;
@@ -39,8 +42,10 @@ export interface PhoneOptions {
   readonly expires?: number;
   /** Default udp. */
   readonly transport?: Protocol;
-  /** Where it listens, default 127.0.0.1 and a free port. Not used with `stack`. */
+  /** Where it listens, default the loopback address of the server's family and a free port. Not used with `stack`. */
   readonly listen?: { readonly host: string; readonly port: number };
+  /** For transport `tls`; without a certificate it listens nowhere, and is reached by the connection it registered over. */
+  readonly tls?: TlsOptions;
   /** A stack of its own that it starts and stops; default: one that listens on `listen`. */
   readonly stack?: SipStack;
   /** Accept of OPTIONS answers and of 415 (default: any type). */
@@ -52,6 +57,8 @@ export interface PhoneOptions {
   readonly ca?: string;
   /** Takes calls and pushes by MSRP in them; default: calls are refused. */
   readonly msrp?: PhoneMsrpOptions;
+  /** Subscribes to pushes once it has registered, and gets them as NOTIFYs; default: it does not. */
+  readonly subscribe?: PhoneSubscribeOptions;
 }
 
 // A type, not an interface: only a type fits EventMap's index signature.
@@ -68,7 +75,7 @@ export type PhoneEvents = {
 
 /** A scripted device. */
 export interface Phone {
-  /** Listens and registers. Rejects with PPG_E_SIP_TRANSPORT, PPG_E_SIP_TIMEOUT or, refused, PPG_E_FORBIDDEN. */
+  /** Listens, registers and subscribes. Rejects with PPG_E_SIP_TRANSPORT, PPG_E_SIP_TIMEOUT or, refused, PPG_E_FORBIDDEN. */
   start(): Promise<void>;
   /** De-registers, waiting for that no longer than two seconds, and closes its sockets. Never rejects. */
   stop(): Promise<void>;
@@ -78,6 +85,16 @@ export interface Phone {
   register(): Promise<void>;
   /** Takes its registration away and goes on listening. Rejects as start. */
   deregister(): Promise<void>;
+  /** Subscribes to pushes anew, where it does at all. Rejects as start. */
+  subscribe(): Promise<void>;
+  /** Refreshes its subscription; answers the status, undefined without a subscription or an answer. */
+  refreshSubscription(): Promise<number | undefined>;
+  /** Unsubscribes and stays registered. Never rejects. */
+  unsubscribe(): Promise<void>;
+  /** Whether it has a subscription, as far as it knows. */
+  readonly subscribed: boolean;
+  /** Headers of the 2xx to its last SUBSCRIBE outside a dialog. */
+  readonly subscription: SipHeaders | undefined;
   /** Plays another script from its beginning. */
   answer(answers: AnswerScript | string): void;
   /** What it does wrong by MSRP from now on. */
@@ -98,6 +115,8 @@ export interface Phone {
 const ALLOW = 'MESSAGE, OPTIONS, NOTIFY, INFO';
 const METHODS = new Set(ALLOW.split(', '));
 const ALLOW_WITH_CALLS = `${ALLOW}, INVITE, ACK, BYE, CANCEL`;
+
+const USER_AGENT = 'drachtio-ppg-phone';
 
 /** Milliseconds that stop() waits for the registrar. */
 const PATIENCE = 2000;
@@ -125,6 +144,7 @@ class ScriptedPhone implements Phone {
   readonly #leaving = new AbortController();
   readonly #msrp: PhoneMsrp | undefined;
   readonly #agent: UserAgent | undefined;
+  readonly #subscription: PhoneSubscription | undefined;
   #registration: Registration | undefined;
   #contact: string | undefined;
 
@@ -141,17 +161,19 @@ class ScriptedPhone implements Phone {
     this.#accept = (options.accept ?? ['*/*']).join(', ');
     this.#player = new AnswerPlayer(scriptOf(options.answers ?? '200'));
     this.#events = new Events((error) => options.log.error({ err: error }, 'a listener of a phone threw'));
-    this.#stack = options.stack ?? ownStack(options, this.#protocol);
-    if (options.msrp === undefined) {
+    this.#stack = options.stack ?? phoneStack(options, this.#protocol);
+    if (options.msrp === undefined && options.subscribe === undefined) {
       this.#stack.onRequest((transaction) => this.#onRequest(transaction));
       return;
     }
     const { clock, log, listen } = options;
+    this.#agent = new UserAgent({ stack: this.#stack, clock, log, contact: () => this.contact });
+    this.#agent.onRequest((transaction) => this.#onRequest(transaction));
+    if (options.subscribe !== undefined) this.#subscription = this.#newSubscription(options.subscribe, this.#agent);
+    if (options.msrp === undefined) return;
     const host = listen?.host ?? '127.0.0.1';
     const onMessage = (message: ReceivedMessage, call: ServerCall): void => this.#onMessage(message, call);
     this.#msrp = new PhoneMsrp({ ...options.msrp, clock, log, host, onMessage });
-    this.#agent = new UserAgent({ stack: this.#stack, clock, log, contact: () => this.contact });
-    this.#agent.onRequest((transaction) => this.#onRequest(transaction));
     this.#agent.onInvite((call) => this.#onCall(call));
   }
 
@@ -167,12 +189,29 @@ class ScriptedPhone implements Phone {
   async start(): Promise<void> {
     await this.#stack.start();
     await this.#msrp?.start();
-    const point = this.#stack.listening.find(({ protocol }) => protocol === this.#protocol);
-    if (point === undefined)
-      throw new PpgError('PPG_E_OPTIONS', `the phone's stack does not listen on ${this.#protocol}`);
-    const transport = this.#protocol === 'udp' ? '' : `;transport=${this.#protocol}`;
-    this.#contact = `sip:${this.#user}@${formatHostPort(point)}${transport}`;
+    this.#contact = contactAt(this.#stack.listening, this.#protocol, this.#user);
     await this.register();
+    await this.subscribe();
+  }
+
+  async subscribe(): Promise<void> {
+    await this.#subscription?.start();
+  }
+
+  async refreshSubscription(): Promise<number | undefined> {
+    return this.#subscription?.refresh();
+  }
+
+  async unsubscribe(): Promise<void> {
+    await this.#subscription?.stop();
+  }
+
+  get subscribed(): boolean {
+    return this.#subscription?.active === true;
+  }
+
+  get subscription(): SipHeaders | undefined {
+    return this.#subscription?.granted;
   }
 
   async register(): Promise<void> {
@@ -203,7 +242,11 @@ class ScriptedPhone implements Phone {
     const given = new Promise<void>((resolve) => {
       patience = clock.setTimeout(resolve, PATIENCE);
     });
-    const gone = this.deregister().catch((error: unknown) => {
+    const leaving = async (): Promise<void> => {
+      await this.#subscription?.stop();
+      await this.deregister();
+    };
+    const gone = leaving().catch((error: unknown) => {
       log.debug({ aor: this.aor, err: messageOf(error) }, 'a phone left without being heard');
     });
     await Promise.race([gone, given]);
@@ -215,6 +258,7 @@ class ScriptedPhone implements Phone {
     this.#leaving.abort();
     this.#registration?.cease();
     this.#registration = undefined;
+    this.#subscription?.cease();
     await this.#close();
   }
 
@@ -256,6 +300,26 @@ class ScriptedPhone implements Phone {
       this.#events.emit('registered', granted);
     };
     return registration;
+  }
+
+  #newSubscription(options: PhoneSubscribeOptions, agent: UserAgent): PhoneSubscription {
+    const { clock, log, server, applications, userAgent = USER_AGENT } = this.#options;
+    return new PhoneSubscription({
+      applications,
+      to: `sip:push@${this.#domainUri.slice('sip:'.length)}`,
+      ...options,
+      ...{ agent, clock, log },
+      server: { protocol: this.#protocol, host: server.host, port: server.port },
+      aor: this.aor,
+      contact: () => `<${this.contact}>${this.#features}`,
+      told: [
+        { name: 'Allow', value: ALLOW },
+        { name: 'Accept', value: this.#accept },
+        { name: 'Supported', value: 'gruu' },
+        { name: 'User-Agent', value: userAgent },
+      ],
+      onPush: (transaction) => this.#onPush(transaction),
+    });
   }
 
   #onRequest(transaction: ServerTransaction): void {
@@ -319,7 +383,7 @@ class ScriptedPhone implements Phone {
 
   /** RFC 3261 section 11.2, with the features of the contact (RFC 3840 section 7). */
   #capabilities(request: SipRequest): SipResponse {
-    const { userAgent = 'drachtio-ppg-phone' } = this.#options;
+    const { userAgent = USER_AGENT } = this.#options;
     const sdp = this.#msrp?.capabilities();
     return respondTo(request, 200, {
       ...(sdp !== undefined && { body: sdp }),
@@ -338,25 +402,5 @@ class ScriptedPhone implements Phone {
 /** What of a response is not of its dialog or transaction. */
 const isAdded = ({ name }: HeaderField): boolean => name === 'Retry-After' || name === 'Accept';
 
-function ownStack({ clock, log, listen }: PhoneOptions, protocol: Protocol): SipStack {
-  const { host, port } = listen ?? { host: '127.0.0.1', port: 0 };
-  return createSipStack({ clock, log, listen: [{ protocol, host, port }] });
-}
-
 const scriptOf = (answers: AnswerScript | string): AnswerScript =>
   typeof answers === 'string' ? parseAnswerScript(answers) : answers;
-
-/** What goes between quotes in a Contact; anything else could end the header. */
-const PLAIN = /^[!#-[\]-~]+$/;
-/** RFC 3840 section 9, token-nobang: what needs no angle brackets. */
-const TOKEN = /^[A-Za-z0-9\-.%*_+`'~]+$/;
-
-function featuresOf(applications: readonly string[], instance: string | undefined): string {
-  for (const text of [...applications, ...(instance === undefined ? [] : [instance])]) {
-    if (!PLAIN.test(text) || /[<>,]/.test(text))
-      throw new PpgError('PPG_E_OPTIONS', `"${text.replace(/[^ -~]/g, '?')}" cannot stand in a Contact`);
-  }
-  const values = applications.map((name) => (TOKEN.test(name) ? name : `<${name}>`)).join(',');
-  const tag = values === '' ? '' : `;+g.oma.pusheventapp="${values}"`;
-  return instance === undefined ? tag : `${tag};+sip.instance="<${instance}>"`;
-}

@@ -4,6 +4,7 @@ import type { SipHeaders, SipRequest } from '../../codec/sip/message.ts';
 import type { HeaderField } from '../../model/push.ts';
 import { type ContentReference, type EntityProfile, readEntity } from './entity.ts';
 import type { FetchedContent } from './fetch-content.ts';
+import type { ImdnWish } from './imdn.ts';
 
 /** A request that a phone got, and what it did with it. */
 export interface ReceivedPush {
@@ -38,6 +39,8 @@ export interface ReceivedPush {
   readonly reference?: ContentReference;
   /** What was found there. */
   readonly fetched?: Omit<FetchedContent, 'body'>;
+  /** What its sender wants to be told of it. */
+  readonly imdn?: ImdnWish;
   /** Why the message is not what it says it is. */
   readonly malformed?: string;
 }
@@ -65,12 +68,20 @@ interface Seen {
 export class PushLog {
   readonly counters: PhoneCounters = { pushes: 0, accepted: 0, duplicates: 0, options: 0 };
   readonly #seen = new Map<string, Seen>();
+  readonly #opensCpim: boolean;
+
+  /** `opensCpim`: takes pushes out of a message/cpim. */
+  constructor(opensCpim = false) {
+    this.#opensCpim = opensCpim;
+  }
 
   /** Notes a request. */
   note(request: SipRequest, answered: number | 'silent', at: number): ReceivedPush {
     const { headers, method } = request;
     const callId = headers.get('Call-ID') ?? '';
-    const seen = this.#seenWith(callId);
+    // NOTIFYs share the Call-ID of their dialog: there a push is known by its own name.
+    const name = method === 'NOTIFY' ? headers.get('X-Wap-Push-Id') : undefined;
+    const seen = this.#seenWith(name ?? callId);
     const duplicate = seen.accepted;
     seen.attempts++;
     this.counters.pushes++;
@@ -80,7 +91,7 @@ export class PushLog {
       this.counters.accepted++;
     }
     // The stack's buffer may be one that later messages share.
-    const { type, headers: entity, body, ...form } = readEntity(headers, Buffer.from(request.body));
+    const { type, headers: entity, body, ...form } = readEntity(headers, Buffer.from(request.body), this.#opensCpim);
     return {
       method,
       headers,

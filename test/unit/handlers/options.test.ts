@@ -36,7 +36,7 @@ describe('OPTIONS', () => {
       ...ownAbilities({ imdn: true, regEvent: true, omaPush: true }),
       contactFor: () => 'sip:push@10.0.0.9:5070',
     });
-    handler(fakeRequest({ uri: 'sip:push@example.com' }), res, assert.fail);
+    handler(fakeRequest({ uri: 'sip:push@example.com' }), res, () => assert.fail());
     assert.deepEqual(res.sent[0]?.headers, {
       Allow: 'REGISTER, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY',
       Accept:

@@ -53,12 +53,12 @@ export function banner(config: NodeConfig, node: RunningNode): string[] {
 
 function legs(config: NodeConfig, { ports, announced }: RunningNode): string {
   const parts: string[] = [];
-  if (ports.sipd !== undefined) parts.push(`drachtio-srf on sipd (SIP ${ports.sipd}${tls(ports.sipdTls)}, protocol ${ports.drachtio})`);
+  if (ports.sipd !== undefined)
+    parts.push(`drachtio-srf on sipd (SIP ${ports.sipd}${tls(ports.sipdTls)}, protocol ${ports.drachtio})`);
   else if (config.drachtio.host !== undefined) {
     parts.push(`drachtio-srf on ${config.drachtio.host}:${config.drachtio.port} (SIP ${announced})`);
   }
-  if (ports.direct !== undefined)
-    parts.push(`direct (SIP ${ports.direct}${tls(ports.directTls)})`);
+  if (ports.direct !== undefined) parts.push(`direct (SIP ${ports.direct}${tls(ports.directTls)})`);
   return parts.join(', ');
 }
 

@@ -231,7 +231,12 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       iari: z.preprocess(listOrText, z.array(z.string(), 'must be a list of URNs')).optional(),
     }),
     secret: z.string().optional(),
-    core: z.strictObject({ port, tlsPort: port.optional(), wsPort: port.optional(), users: z.record(z.string(), z.string()).optional() }),
+    core: z.strictObject({
+      port,
+      tlsPort: port.optional(),
+      wsPort: port.optional(),
+      users: z.record(z.string(), z.string()).optional(),
+    }),
     sipd: z.strictObject({ port, drachtioPort: port, tlsPort: port.optional(), wsPort: port.optional() }),
     direct: z.strictObject({ port, keepAlive: keepAlive.optional() }),
     drachtio: z.strictObject({

@@ -1,12 +1,14 @@
 import { systemClock } from '../base/clock.ts';
+import { bracketed } from '../codec/sip/host.ts';
 import { loadConfig } from './config.ts';
-import { openBindings, startCore } from './embedded.ts';
+import { nodeUri, openBindings, startCore } from './embedded.ts';
+import { alsoAt, type SecureCommandOptions, tlsOf } from './embedded-options.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { createLog } from './log.ts';
 import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface CoreCommandOptions {
+export interface CoreCommandOptions extends SecureCommandOptions {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   readonly domain?: string | undefined;
@@ -22,7 +24,7 @@ export async function core(options: CoreCommandOptions, terminal: Terminal): Pro
   const log = createLog(config.log.level, terminal.interactive);
   const host = options.host ?? config.sip.host;
   const domain = options.domain ?? config.domain;
-  const gateway = options.as ?? `sip:127.0.0.1:${config.sipd.port}`;
+  const gateway = options.as ?? nodeUri(host, config.sipd.port);
   const running = await startCore({
     clock: systemClock,
     log,
@@ -33,11 +35,12 @@ export async function core(options: CoreCommandOptions, terminal: Terminal): Pro
     applicationServers: [gateway],
     services: { push: gateway },
     users: config.core.users,
-    wsPort: config.core.wsPort,
+    tls: tlsOf(options, config.sip.tls, config.core.tlsPort),
+    wsPort: options.wsPort ?? config.core.wsPort,
     bindings: openBindings(options.bindings, log),
   });
   terminal.note(
-    `core of ${domain}: phones register at ${host}:${running.port} (UDP and TCP), the gateway is ${gateway}`,
+    `core of ${domain}: phones register at ${bracketed(host)}:${running.port} (UDP and TCP)${alsoAt(running)}, the gateway is ${gateway}`,
   );
   if (options.bindings === undefined) terminal.note('registrations are in memory; --bindings FILE keeps them');
   await untilSignal();

@@ -3,9 +3,11 @@ import type { Logger } from '../base/log.ts';
 import { formatHostPort } from '../codec/sip/host.ts';
 import { type Core, createCore } from '../embedded/core/core.ts';
 import { createSipd, type Sipd } from '../embedded/sipd/sipd.ts';
+import type { StackControls } from '../stack/controls.ts';
 import { createSipStack } from '../stack/stack.ts';
+import type { TlsOptions } from '../stack/tls-options.ts';
 import type { SipTraceListener } from '../stack/trace.ts';
-import type { ListenPoint } from '../stack/types.ts';
+import type { ListenPoint, Protocol, SipStack } from '../stack/types.ts';
 import type { BindingStore } from '../store/bindings.ts';
 import { createMemoryBindings } from '../store/memory-bindings.ts';
 import { createSqliteBindings } from '../store/sqlite/bindings.ts';
@@ -15,19 +17,31 @@ import { opening } from './listen.ts';
 export interface EmbeddedOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Where SIP is listened to, by UDP and TCP. */
+  /** Where SIP is listened to, by UDP and TCP at `port`. */
   readonly host: string;
   readonly port: number;
   /** What Via and the like name instead of the host. */
   readonly advertise?: string | undefined;
+  /** TLS is listened to at its port once it has a certificate; without one it is only done as a client. */
+  readonly tls?: NodeTls | undefined;
+  /** SIP by WebSocket (RFC 7118) is listened to there: `wss` with the certificate, where there is one, else `ws`. */
+  readonly wsPort?: number | undefined;
   /** Is told of every SIP message. */
   readonly trace?: SipTraceListener | undefined;
 }
 
+/** TLS of a node; a port of undefined: it does not listen. */
+export type NodeTls = TlsOptions & { readonly port?: number | undefined };
+
 /** Something that runs. */
 export interface Running {
-  /** SIP port. */
+  /** SIP port, UDP and TCP. */
   readonly port: number;
+  /** Of TLS and of WebSocket; undefined: not listened to. */
+  readonly tlsPort: number | undefined;
+  readonly wsPort: number | undefined;
+  /** Reads the certificates again. Throws PPG_E_OPTIONS; what was there stays then. */
+  reloadTls(): void;
   stop(): Promise<void>;
 }
 
@@ -36,6 +50,35 @@ export const bothTransports = (host: string, port: number): ListenPoint[] => [
   { protocol: 'udp', host, port },
   { protocol: 'tcp', host, port },
 ];
+
+const listenPoints = ({ host, port, tls, wsPort }: EmbeddedOptions): ListenPoint[] => {
+  const secure = tls?.cert !== undefined;
+  return [
+    ...bothTransports(host, port),
+    ...(secure && tls.port !== undefined ? [{ protocol: 'tls' as const, host, port: tls.port }] : []),
+    ...(wsPort === undefined ? [] : [{ protocol: secure ? ('wss' as const) : ('ws' as const), host, port: wsPort }]),
+  ];
+};
+
+/** Where a stack that runs is reached. */
+function runningStack(stack: SipStack & StackControls): Omit<Running, 'stop'> {
+  const portOf = (...protocols: Protocol[]): number | undefined =>
+    stack.listening.find(({ protocol }) => protocols.includes(protocol))?.port;
+  return {
+    port: portOf('udp') ?? 0,
+    tlsPort: portOf('tls'),
+    wsPort: portOf('ws', 'wss'),
+    reloadTls: () => stack.reloadTls(),
+  };
+}
+
+/** What opens the ports, for the operator. */
+const setBy = (plain: string, tls: string, ws: string, options: EmbeddedOptions): string =>
+  [
+    plain,
+    ...(options.tls?.cert === undefined || options.tls.port === undefined ? [] : [tls]),
+    ...(options.wsPort === undefined ? [] : [ws]),
+  ].join(' or ');
 
 /** The address by which this machine's own nodes reach one that listens on `host`. */
 export function loopbackOf(host: string): string {
@@ -62,10 +105,11 @@ export interface RunningSipd extends Running {
 
 /** Starts the stand-in for drachtio-server. Rejects with PPG_E_LISTEN when a port is taken. */
 export async function startSipd(options: SipdNodeOptions): Promise<RunningSipd> {
-  const { clock, log, host, port, drachtioPort, secret, advertise, trace } = options;
-  const stack = createSipStack({ clock, log, listen: bothTransports(host, port), trace, ...sentBy(advertise) });
-  const sipd: Sipd = createSipd({ clock, log, stack, port: drachtioPort, secret });
-  await opening({ what: "SIP of the gateway's server", host, port, setBy: 'PPG_SIPD_PORT' }, () => stack.start());
+  const { clock, log, host, port, drachtioPort, secret, advertise, tls, trace } = options;
+  const stack = createSipStack({ clock, log, listen: listenPoints(options), tls, trace, ...sentBy(advertise) });
+  const sipd: Sipd = createSipd({ clock, log, stack, advertise, port: drachtioPort, secret });
+  const variables = setBy('PPG_SIPD_PORT', 'PPG_SIPD_TLS_PORT', 'PPG_SIPD_WS_PORT', options);
+  await opening({ what: "SIP of the gateway's server", host, port, setBy: variables }, () => stack.start());
   try {
     const name = { what: 'drachtio protocol', host: '127.0.0.1', port: drachtioPort, setBy: 'PPG_DRACHTIO_PORT' };
     await opening(name, () => sipd.start());
@@ -74,7 +118,7 @@ export async function startSipd(options: SipdNodeOptions): Promise<RunningSipd> 
     throw error;
   }
   return {
-    port: stack.listening[0]?.port ?? port,
+    ...runningStack(stack),
     drachtioPort: sipd.port,
     async stop() {
       await sipd.stop();
@@ -85,8 +129,6 @@ export async function startSipd(options: SipdNodeOptions): Promise<RunningSipd> 
 
 export interface CoreNodeOptions extends EmbeddedOptions {
   readonly domain: string;
-  /** Phones may come by WebSocket (RFC 7118) there, too. */
-  readonly wsPort?: number | undefined;
   /** SIP URIs that are told of registrations. */
   readonly applicationServers: readonly string[];
   /** User part of the gateway's identity to the SIP URI that takes its requests. */
@@ -104,11 +146,10 @@ export interface RunningCore extends Running {
 
 /** Starts the pocket SIP/IP core. Rejects with PPG_E_LISTEN when its port is taken. */
 export async function startCore(options: CoreNodeOptions): Promise<RunningCore> {
-  const { clock, log, host, port, domain, applicationServers, services, users, bindings, advertise, trace } = options;
-  const { wsPort, watchers = [] } = options;
-  const ws: ListenPoint[] = wsPort === undefined ? [] : [{ protocol: 'ws', host, port: wsPort }];
-  const listen = [...bothTransports(host, port), ...ws];
-  const stack = createSipStack({ clock, log, listen, trace, ...sentBy(advertise) });
+  const { clock, log, host, port, domain, applicationServers, services, users, bindings, advertise, tls, trace } =
+    options;
+  const { watchers = [] } = options;
+  const stack = createSipStack({ clock, log, listen: listenPoints(options), tls, trace, ...sentBy(advertise) });
   const core = createCore({
     clock,
     log,
@@ -122,13 +163,13 @@ export async function startCore(options: CoreNodeOptions): Promise<RunningCore> 
     ...(users !== undefined && { digest: { users } }),
   });
   try {
-    const setBy = wsPort === undefined ? 'PPG_SIP_PORT' : 'PPG_SIP_PORT or PPG_SIP_WS_PORT';
-    await opening({ what: 'SIP, where phones register', host, port, setBy }, () => core.start());
+    const variables = setBy('PPG_SIP_PORT', 'PPG_CORE_TLS_PORT', 'PPG_SIP_WS_PORT', options);
+    await opening({ what: 'SIP, where phones register', host, port, setBy: variables }, () => core.start());
   } catch (error) {
     await bindings.close();
     throw error;
   }
-  return { core, port: stack.listening[0]?.port ?? port, stop: () => core.stop() };
+  return { core, ...runningStack(stack), stop: () => core.stop() };
 }
 
 /** Where a core beside this store keeps its registrations; undefined: in memory. */

@@ -20,6 +20,7 @@ import {
   bindingsFile,
   bothTransports,
   loopbackOf,
+  type NodeTls,
   nodeUri,
   openBindings,
   type RunningCore,
@@ -49,6 +50,9 @@ export interface NodePorts {
   readonly direct: number | undefined;
   /** TLS of the direct leg. */
   readonly directTls: number | undefined;
+  /** TLS of core and sipd. */
+  readonly sipTls?: number | undefined;
+  readonly sipdTls?: number | undefined;
 }
 
 /** A standalone gateway with everything that runs beside it. */
@@ -166,6 +170,8 @@ async function start(
       drachtio: server?.sipd?.drachtioPort,
       direct,
       directTls,
+      sipTls: core?.tlsPort,
+      sipdTls: server?.sipd?.tlsPort,
     },
     nextHop,
     announced,
@@ -177,6 +183,8 @@ async function start(
       ppg.setInitiators(accounts);
       ppg.setBlocked(blocked);
       ppg.reloadTls();
+      core?.reloadTls();
+      server?.sipd?.reloadTls();
     },
   };
 }
@@ -213,7 +221,7 @@ async function startServer(
   }
   let sipd: RunningSipd | undefined;
   if (real === undefined) {
-    sipd = await startSipd({ ...embedded, ...config.sipd, secret });
+    sipd = await startSipd({ ...embedded, ...config.sipd, tls: tlsAt(config, config.sipd.tlsPort), secret });
     started.push(sipd.stop);
   }
   const target = { host: real ?? '127.0.0.1', port: sipd?.drachtioPort ?? config.drachtio.port, secret };
@@ -270,11 +278,16 @@ function startOwnCore(
     services: { [userOf(identity) ?? 'push']: gateway },
     users: core.users,
     wsPort: core.wsPort,
+    // phones have no certificates: who they are is what digest authentication is for
+    tls: { ...tlsAt(config, core.tlsPort), requireClientCertificate: false },
     bindings: openBindings(bindingsFile(store), embedded.log),
     // the direct leg may have another address than the one that is announced
     watchers: [loopbackOf(embedded.host)],
   });
 }
+
+/** The TLS of the node, at a port of its own. */
+const tlsAt = ({ sip }: NodeConfig, port: number | undefined): NodeTls => ({ ...sip.tls, port });
 
 const userOf = (uri: string | undefined): string | undefined => /^sips?:([^@;]+)@/i.exec(uri ?? '')?.[1];
 

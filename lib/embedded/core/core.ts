@@ -148,7 +148,8 @@ export function createCore(options: CoreOptions): Core {
 /** A URI for the first listen point; one that listens everywhere is told as loopback. */
 function addressOf([point]: readonly ListenPoint[]): string {
   if (point === undefined) return 'sip:127.0.0.1';
-  const host = point.host === '0.0.0.0' || point.host === '::' ? '127.0.0.1' : point.host;
+  const everywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+  const host = everywhere[point.host] ?? point.host;
   const transport = point.protocol === 'udp' ? '' : `;transport=${point.protocol}`;
   return `sip:${formatHostPort({ host, port: point.port })}${transport}`;
 }

@@ -21,6 +21,8 @@ function hopOfUri(uri: SipUri): Hop {
   return { protocol, host, port: uri.port ?? (protocol === 'tls' ? DEFAULT_TLS_PORT : DEFAULT_PORT) };
 }
 
+const portOf = (uri: SipUri): number => uri.port ?? hopOfUri(uri).port;
+
 /** Whom a request URI means. */
 export type Destination =
   | { readonly kind: 'self' }
@@ -85,7 +87,7 @@ export class Domain {
     // RFC 3966: a global number is a user of the domain that owns it.
     if (uri.scheme === 'tel') return { kind: 'user', aor: this.#aor(uri.number, PHONE) };
     if (!this.#isOurs(uri)) {
-      const server = this.#servers.get(address(uri.host, uri.port ?? DEFAULT_PORT));
+      const server = this.#servers.get(address(uri.host, portOf(uri)));
       return server === undefined ? FOREIGN : { kind: 'application-server', hop: withTransport(server, uri) };
     }
     if (uri.user === undefined) return SELF;
@@ -111,7 +113,7 @@ export class Domain {
   }
 
   #isOurs(uri: SipUri): boolean {
-    if (this.#own.has(address(uri.host, uri.port ?? DEFAULT_PORT))) return true;
+    if (this.#own.has(address(uri.host, portOf(uri)))) return true;
     return uri.port === undefined && this.#hosts.has(uri.host.toLowerCase());
   }
 }

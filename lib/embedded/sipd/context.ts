@@ -16,6 +16,8 @@ export interface SipdContext {
   /** Those of the stack: they pace what is repeated outside of transactions. */
   readonly timers: TimerValues;
   readonly stack: SipStack;
+  /** What Contact and the like name instead of the host that is listened on. */
+  readonly advertise: string | undefined;
   readonly routes: Routes<Client>;
   readonly dialogs: Dialogs;
   readonly records: CallRecords;

@@ -2,7 +2,7 @@ import { splitList } from '../../codec/sip/list.ts';
 import { canonicalName, type SipHeaders, type SipRequest } from '../../codec/sip/message.ts';
 import { parseNameAddr } from '../../codec/sip/name-addr.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
-import { parseUri } from '../../codec/sip/uri.ts';
+import { parseUri, uriParam } from '../../codec/sip/uri.ts';
 import type { HeaderField } from '../../model/push.ts';
 import type { ServerTransaction } from '../../stack/types.ts';
 import { contactUriOf } from './app-dialog.ts';
@@ -17,6 +17,7 @@ import { ProxyFork, type Target } from './proxy-fork.ts';
 /** RFC 3261 section 16.6, step 3. */
 const MAX_FORWARDS = 70;
 const DEFAULT_PORT = 5060;
+const DEFAULT_TLS_PORT = 5061;
 
 /** Headers of a copy that are the request's, whatever the application says. */
 const KEPT = new Set(['via', 'from', 'to', 'call-id', 'cseq', 'max-forwards', 'record-route', 'content-length']);
@@ -80,11 +81,12 @@ export class Forwarder {
 
   /** As by drachtio-server, the request URI is replaced only where it names this server; else the target is a next hop. */
   #target(request: SipRequest, headers: SipHeaders, uri: string, remain: boolean): Target {
-    const { listening } = this.#context.stack;
+    const { stack, advertise } = this.#context;
+    const { listening } = stack;
     const hop = hopOf(uri, '', listening);
     const copy = headers.clone();
     if (remain) {
-      const local = localPoint(listening, hop.kind === 'hop' ? hop.hop.protocol : 'udp');
+      const local = localPoint(listening, hop.kind === 'hop' ? hop.hop.protocol : 'udp', advertise);
       const name = request.method === 'REGISTER' ? 'Path' : 'Record-Route'; // RFC 3327
       copy.prepend(name, `<${contactUriOf(local)};lr>`);
     }
@@ -95,7 +97,9 @@ export class Forwarder {
     try {
       const parsed = parseUri(uri);
       if (parsed.scheme === 'tel') return false;
-      return isOwnAddress({ host: parsed.host, port: parsed.port ?? DEFAULT_PORT }, this.#context.stack.listening);
+      const byTls = parsed.scheme === 'sips' || uriParam(parsed, 'transport')?.toLowerCase() === 'tls';
+      const at = { host: parsed.host, port: parsed.port ?? (byTls ? DEFAULT_TLS_PORT : DEFAULT_PORT) };
+      return isOwnAddress(at, this.#context.stack.listening, this.#context.advertise);
     } catch {
       return false; // a URI of another scheme names no address
     }

@@ -119,13 +119,20 @@ export class Inbound {
     }
     if (method === 'SUBSCRIBE' || method === 'NOTIFY' || method === 'REFER')
       dialog.state.refreshTarget(method, request.headers);
+    if (dialog.kind === 'subscribe' && isLastNotify(request)) {
+      // drachtio-server ends what the NOTIFY ends before anybody can answer it, and the NOTIFY with it.
+      dialogs.remove(dialog);
+      pass(randomUUID());
+      transaction.respond(respondTo(request, 500));
+      return;
+    }
     const id = this.#hold(transaction, client, dialog);
     if (method === 'BYE') {
       // RFC 3261 section 15.1.2: what has no final response yet gets its 487.
       for (const invited of dialog.invited) this.#refuse(invited);
       records.stop('network', request, 'normal-release');
     }
-    if (method === 'BYE' || (dialog.kind === 'subscribe' && isLastNotify(request))) dialogs.remove(dialog);
+    if (method === 'BYE') dialogs.remove(dialog);
     pass(id);
   }
 

@@ -43,7 +43,7 @@ export class Outbound {
 
   /** Sends a request; gives the reason for a NOK instead when nothing was sent. */
   send(client: Client, commandId: string, message: AppMessage, route: string): string | undefined {
-    const { stack, limits, dialogs } = this.#context;
+    const { stack, limits, dialogs, advertise } = this.#context;
     if (message.start.kind !== 'request') return 'not a request';
     const refusal = requestRefusal(message);
     if (refusal !== undefined) return refusal;
@@ -55,7 +55,7 @@ export class Outbound {
     const target = hopOf(uri, route, stack.listening);
     if (target.kind === 'refused') return target.reason;
     const protocol = target.kind === 'hop' ? target.hop.protocol : (stack.listening[0]?.protocol ?? 'udp');
-    const local = localPoint(stack.listening, protocol);
+    const local = localPoint(stack.listening, protocol, advertise);
     if (target.kind === 'hop' && isOwn(target.hop, stack.listening)) return 'can not send request to myself';
     const headers = withDefaults(message, method, uri, local);
     if (typeof headers === 'string') return headers;

@@ -40,6 +40,8 @@ export interface SipdOptions {
   /** Default 9022; 0 lets the system choose. */
   readonly port?: number;
   readonly secret: string;
+  /** Host that applications and peers are told instead of the one that is listened on; give the stack the same. */
+  readonly advertise?: string | undefined;
   readonly limits?: Partial<SipdLimits>;
   /** Those of the stack. */
   readonly timers?: Partial<TimerValues>;
@@ -91,6 +93,7 @@ class ProtocolServer implements Sipd {
       limits: this.#limits,
       timers: { ...DEFAULT_TIMERS, ...options.timers },
       stack,
+      advertise: options.advertise,
       routes: this.#routes,
       dialogs: new Dialogs(this.#limits.maxDialogs),
       records: new CallRecords(this.#routes, clock),
@@ -195,7 +198,7 @@ class ProtocolServer implements Sipd {
     client.authenticated = true;
     const { listening } = this.#options.stack;
     const hostPorts = listening
-      .map((point) => localPoint([point], point.protocol))
+      .map((point) => localPoint([point], point.protocol, this.#options.advertise))
       .map(({ protocol, host, port }) => `${protocol}/${bracketed(host)}:${port}`)
       .join(',');
     return ok(hostPorts, VERSION, hostPorts);

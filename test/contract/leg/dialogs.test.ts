@@ -25,7 +25,7 @@ contracts('drachtio leg by drachtio-srf and sipd', async () => {
     clock: systemClock,
     methods: ['subscribe'],
   });
-  return { leg, address: () => `127.0.0.1:${net.sipPort('udp')}`, close: () => net.stop() };
+  return { leg, address: () => `127.0.0.1:${net.sipPort('udp')}`, lastNotify: 500, close: () => net.stop() };
 });
 
 /** drachtio-srf's manners over our own stack, without a server in between: what differs here is the leg's. */

@@ -6,7 +6,7 @@ import { systemClock, wait } from '../../lib/base/clock.ts';
 import { silentLogger } from '../../lib/base/log.ts';
 import { PapClient } from '../../lib/cli/pap-client.ts';
 import { createPhone, type Phone } from '../../lib/embedded/phone/phone.ts';
-import { startBuiltCli } from '../support/cli.ts';
+import { startCli } from '../support/cli.ts';
 import { NotificationSink } from '../support/notification-sink.ts';
 import { freePorts } from '../support/ports.ts';
 import type { Program } from '../support/process.ts';
@@ -69,8 +69,8 @@ class Site {
     const bindings = join(this.#directory, 'core.db');
     const options = { cwd: this.#directory, env: { PPG_LOG_LEVEL: 'info' } };
     this.#around = [
-      startBuiltCli(['sipd', '--port', sipd, '--drachtio-port', drachtio, '--secret', secret], options),
-      startBuiltCli(
+      startCli(['sipd', '--port', sipd, '--drachtio-port', drachtio, '--secret', secret], options),
+      startCli(
         ['core', '--port', sip, '--domain', DOMAIN, '--as', `sip:127.0.0.1:${sipd}`, '--bindings', bindings],
         options,
       ),
@@ -86,7 +86,7 @@ class Site {
   }
 
   async startGateway(): Promise<void> {
-    this.#gateway = startBuiltCli(['serve'], { cwd: this.#directory, env: this.#env });
+    this.#gateway = startCli(['serve'], { cwd: this.#directory, env: this.#env });
     await this.#gateway.until(/\/pap/);
   }
 

@@ -6,7 +6,7 @@ import { systemClock, wait } from '../../lib/base/clock.ts';
 import { silentLogger } from '../../lib/base/log.ts';
 import { PapClient } from '../../lib/cli/pap-client.ts';
 import { createPhone, type Phone } from '../../lib/embedded/phone/phone.ts';
-import { startBuiltCli } from '../support/cli.ts';
+import { startCli } from '../support/cli.ts';
 import { NotificationSink } from '../support/notification-sink.ts';
 import { freePorts } from '../support/ports.ts';
 import type { Program } from '../support/process.ts';
@@ -59,7 +59,7 @@ describe('a gateway that is killed while pushes are replaced', function () {
 
   const start = async (): Promise<void> => {
     const [http, sip, sipd, drachtio, direct] = ports.map(String) as [string, string, string, string, string];
-    gateway = startBuiltCli(['serve'], {
+    gateway = startCli(['serve'], {
       cwd: directory,
       env: {
         PPG_HTTP_PORT: http,

@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Program, type ProgramOptions } from './process.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../lib/cli/main.ts');
+const ROOT = resolve(import.meta.dirname, '../..');
+const MAIN = join(ROOT, 'lib/cli/main.ts');
 const TSX = import.meta.resolve('tsx');
-const BUILT = resolve(import.meta.dirname, '../../dist/lib/cli/main.js');
+const BUILT = join(ROOT, 'dist/lib/cli/main.js');
 
 /** A free port for everything: the tests of a machine must not meet. */
 export const FREE_PORTS: Readonly<Record<string, string>> = {
@@ -22,20 +23,28 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(clean);
 }
 
-/** The command line from its sources as a process of its own. `env` comes on top of a clean one. */
+/**
+ * The command line as a process of its own, as it is in the sources. `npm test` builds it first: the built one is taken
+ * as long as it is not older than they are, since it starts in a quarter of the time. `env` comes on top of a clean one.
+ */
 export const startCli = (args: readonly string[], { env = {}, input = '', ...more }: ProgramOptions = {}): Program =>
-  new Program(process.execPath, ['--import', TSX, MAIN, ...args], {
-    ...more,
-    input,
-    env: { ...cleanEnvironment(), ...env },
-  });
+  new Program(process.execPath, [...program(), ...args], { ...more, input, env: { ...cleanEnvironment(), ...env } });
 
-/** The built command line, which starts sooner. */
-export const startBuiltCli = (
-  args: readonly string[],
-  { env = {}, input = '', ...more }: ProgramOptions = {},
-): Program =>
-  new Program(process.execPath, [BUILT, ...args], { ...more, input, env: { ...cleanEnvironment(), ...env } });
+let found: readonly string[] | undefined;
+
+function program(): readonly string[] {
+  found ??= isBuilt() ? [BUILT] : ['--import', TSX, MAIN];
+  return found;
+}
+
+function isBuilt(): boolean {
+  const built = statSync(BUILT, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return ['lib', 'handlers'].every((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).every(
+      (name) => statSync(join(ROOT, folder, name)).mtimeMs <= built,
+    ),
+  );
+}
 
 /** Runs a command to its end. */
 export async function runCli(

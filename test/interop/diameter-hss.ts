@@ -42,12 +42,18 @@ export interface Assignment {
   readonly type: number;
 }
 
+export interface Profile {
+  readonly privateIdentity: string;
+  /** 3GPP TS 29.228 annex B. */
+  readonly xml: string;
+}
+
 export interface HssOptions {
   /** What it calls itself. */
   readonly host: string;
   readonly realm: string;
-  /** The user profile (3GPP TS 29.228 annex B) of a public identity; undefined: nobody. */
-  readonly profile: (identity: string) => string | undefined;
+  /** Who has a public identity; undefined: nobody. */
+  readonly profile: (identity: string) => Profile | undefined;
 }
 
 /** A home subscriber server on loopback that knows Cx (3GPP TS 29.228) well enough for registrations without authentication. */
@@ -81,7 +87,7 @@ export class Hss {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Takes a registration away (Registration-Termination-Request) from every S-CSCF that is connected. */
+  /** Takes the registration of public identities away (Registration-Termination-Request) from every S-CSCF that is connected. */
   terminate(privateIdentity: string, identities: readonly string[]): void {
     for (const [socket, peer] of this.#peers) {
       const id = ++this.#requests;
@@ -169,8 +175,8 @@ export class Hss {
       CX_OF_3GPP,
       unsigned(AVP.authSessionState, NO_STATE),
       ...this.#result(profile === undefined ? USER_UNKNOWN : SUCCESS),
-      text(AVP.userName, textOf(request, AVP.userName) ?? ''),
-      ...(profile === undefined ? [] : [text(AVP.userData, profile, VENDOR_3GPP)]),
+      ...(profile === undefined ? [] : [text(AVP.userName, profile.privateIdentity)]),
+      ...(profile === undefined ? [] : [text(AVP.userData, profile.xml, VENDOR_3GPP)]),
     ];
   }
 

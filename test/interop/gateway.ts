@@ -20,7 +20,7 @@ export const LEGS: readonly Leg[] = ['drachtio', 'direct'];
 
 export const DOMAIN = 'ims.localhost';
 const INITIATOR = 'pi';
-const WITHIN = 8000; // ms
+const WITHIN = 30_000; // ms
 
 type StateChange = EngineEvents['state'];
 
@@ -53,7 +53,7 @@ class Seen {
     for (const watcher of [...this.#watchers]) watcher();
   }
 
-  /** Resolves with what `look` finds, now or later; rejects after 8 s. */
+  /** Resolves with what `look` finds, now or later; rejects after 30 s. */
   until<T>(what: string, look: () => T | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
       const check = (): void => {
@@ -237,6 +237,15 @@ export class Gateway {
     await this.#seen.until(`${aor} to have ${devices} devices`, () => {
       const newest = this.#seen.registrations.findLast((one) => one.aor === aor);
       return newest?.registered === true && newest.devices === devices ? newest : undefined;
+    });
+  }
+
+  /** Resolves once the gateway has heard of the user so many times, whatever it was. */
+  async told(user: string, times: number): Promise<void> {
+    const aor = `sip:${user}@${DOMAIN}`;
+    await this.#seen.until(`word of ${aor}, ${times} times`, () => {
+      const heard = this.#seen.registrations.filter((one) => one.aor === aor);
+      return heard.length >= times ? heard : undefined;
     });
   }
 

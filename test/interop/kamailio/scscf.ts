@@ -1,7 +1,12 @@
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { escapeXml } from '../../../lib/codec/pap/template.ts';
-import { Hss } from '../diameter-hss.ts';
+import { run } from '../../support/process.ts';
+import { Hss, type Profile } from '../diameter-hss.ts';
 import { DOMAIN } from '../gateway.ts';
 import { Kamailio } from './kamailio.ts';
+
+const LOOK_AGAIN = 100; // ms
 
 /** A subscriber of the home network, and what his application server is told of his registrations. */
 export interface Subscriber {
@@ -35,7 +40,7 @@ export class Scscf {
   /** Resolves once devices may register. */
   static async start({ trusts = true }: ScscfOptions = {}): Promise<Scscf> {
     const subscribers: Subscriber[] = [];
-    const profile = (identity: string): string | undefined => {
+    const profile = (identity: string): Profile | undefined => {
       const found = subscribers.find(({ identities }) => identities.includes(identity));
       return found === undefined ? undefined : profileOf(found);
     };
@@ -54,12 +59,27 @@ export class Scscf {
     }
   }
 
+  /** Where devices register. */
+  get at(): { readonly host: string; readonly port: number } {
+    return { host: '127.0.0.1', port: this.kamailio.port };
+  }
+
   /** Adds a subscriber of this name and the URIs that are his as well, replacing what had the name. */
   subscribe(user: string, subscriber: Omit<Subscriber, 'identities'>, others: readonly string[] = []): void {
     const identities = [`sip:${user}@${DOMAIN}`, ...others];
     const at = this.#subscribers.findIndex((one) => one.identities[0] === identities[0]);
     if (at >= 0) this.#subscribers.splice(at, 1);
     this.#subscribers.push({ ...subscriber, identities });
+  }
+
+  /** Resolves once it has given up a user whose contacts have run out, a few seconds later; it tells nobody. */
+  async forgot(user: string): Promise<void> {
+    const socket = `unix:${join(this.kamailio.folder, 'run', 'kamailio_ctl')}`;
+    for (;;) {
+      const { stdout } = await run('kamcmd', ['-s', socket, 'ulscscf.showimpu', `sip:${user}@${DOMAIN}`]);
+      if (!stdout.includes('impu:')) return;
+      await wait(LOOK_AGAIN);
+    }
   }
 
   async stop(): Promise<void> {
@@ -89,15 +109,16 @@ const INCLUDE: Readonly<Record<Tells, string>> = {
 };
 
 /** A user profile with one filter criterion: every REGISTER, whatever it does. */
-function profileOf({ identities, server, tells }: Subscriber): string {
+function profileOf({ identities, server, tells }: Subscriber): Profile {
   const [first = ''] = identities;
+  const privateIdentity = first.slice('sip:'.length);
   const identity = (uri: string): string => `<PublicIdentity><Identity>${escapeXml(uri)}</Identity></PublicIdentity>`;
-  return (
-    `<?xml version="1.0" encoding="UTF-8"?><IMSSubscription><PrivateID>${escapeXml(first.slice(4))}</PrivateID>` +
+  const xml =
+    `<?xml version="1.0" encoding="UTF-8"?><IMSSubscription><PrivateID>${escapeXml(privateIdentity)}</PrivateID>` +
     `<ServiceProfile>${identities.map(identity).join('')}` +
     '<InitialFilterCriteria><Priority>0</Priority><TriggerPoint><ConditionTypeCNF>0</ConditionTypeCNF>' +
     '<SPT><ConditionNegated>0</ConditionNegated><Group>0</Group><Method>REGISTER</Method></SPT></TriggerPoint>' +
     `<ApplicationServer><ServerName>${escapeXml(server)}</ServerName><DefaultHandling>0</DefaultHandling>` +
-    `${INCLUDE[tells]}</ApplicationServer></InitialFilterCriteria></ServiceProfile></IMSSubscription>`
-  );
+    `${INCLUDE[tells]}</ApplicationServer></InitialFilterCriteria></ServiceProfile></IMSSubscription>`;
+  return { privateIdentity, xml };
 }

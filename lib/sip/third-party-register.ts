@@ -32,7 +32,7 @@ interface Told {
   /** Lifetime that the first REGISTER asked for by Expires, seconds. */
   readonly asked: number | undefined;
   readonly answer: RegisterContacts;
-  /** P-Associated-URI of the 200: the implicit registration set (RFC 7315 section 4.1). */
+  /** P-Associated-URI of the 200: the implicit registration set (RFC 7315 section 4.1). Some cores copy it to their REGISTER. */
   readonly identities: readonly string[];
 }
 
@@ -50,7 +50,9 @@ export function readThirdPartyRegister(
   if (aor === undefined) return undefined;
   const told = readBody(request);
   const expires = readSeconds(request.get('Expires')) ?? told.asked ?? DEFAULT_EXPIRES;
-  const aors = implicitSet(aor, told.identities, context.domain);
+  const beside = request.get('P-Associated-URI');
+  const identities = beside === undefined ? told.identities : [...told.identities, ...elements(beside)];
+  const aors = implicitSet(aor, identities, context.domain);
   const named = told.register.contacts.length > 0 ? told.register : told.answer;
   if (told.register.star || (expires === 0 && told.register.contacts.length === 0))
     return { aors, kind: 'deregistered', devices: [], removed: [], expiresAt: 0 };

@@ -101,6 +101,14 @@ describe('third-party REGISTER', () => {
     for (const none of ['<tel:+1>', '*', '<sip:a@b', 'sip:x\ty']) assert.equal(of(none), undefined);
   });
 
+  it('the implicit set beside the body is taken, and one that cannot be read is nobody', () => {
+    const aors = (value: string) => readWell(REGISTER, 'message/sip', { 'P-Associated-URI': value }).aors;
+    const alice = 'sip:alice@ims.example.com';
+    assert.deepEqual(aors(`<${alice}>, <sip:work@ims.example.com>`), [alice, 'sip:work@ims.example.com']);
+    assert.deepEqual(aors(`<${alice}, tel:+15550100>`), [alice]); // Kamailio 5.6 where there is a tel URI
+    assert.deepEqual(aors('<sip:room!.*!@ims.example.com>, <'), [alice]);
+  });
+
   it('service information beside it does not matter', () => {
     const body = multipart(
       ['application/3gpp-ims+xml', '<ims-3gpp version="1"><service-info>x</service-info></ims-3gpp>'],

@@ -86,14 +86,14 @@ function isOneself({ uri }: RequestLike, aors: readonly string[] | undefined, do
 
 function refuse(
   { subscriptions, log }: SubscribeHandlerOptions,
-  { request, reject }: IncomingSubscription,
+  subscription: IncomingSubscription,
   status: number,
   headers?: Record<string, string>,
   as: 'refused' | 'shed' | 'locked' = 'refused',
 ): void {
   subscriptions.counted(as);
-  log.debug({ peer: request.source_address, status }, 'a subscription to pushes was refused');
-  reject(status, headers === undefined ? {} : { headers });
+  log.debug({ peer: subscription.request.source_address, status }, 'a subscription to pushes was refused');
+  subscription.reject(status, headers === undefined ? {} : { headers });
 }
 
 function take(

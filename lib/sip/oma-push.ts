@@ -143,10 +143,14 @@ export class OmaPushSubscriptions {
       const user = this.#users.get(aor) ?? { subscriptions: new Set() };
       this.#users.set(aor, user);
       user.subscriptions.add(one);
+    }
+    this.#endReplaced(one);
+    for (const aor of aors) {
+      const user = this.#users.get(aor);
+      if (user === undefined) continue;
       const [oldest] = user.subscriptions;
       if (user.subscriptions.size > policy.perUser && oldest !== undefined) this.#end(oldest, 'noresource');
     }
-    this.#endReplaced(one);
     this.#changed(one);
     notifier.on('refresh', ({ request, expires }) => {
       if (expires > 0) this.#refreshed(one, request.get('Event'), expires);

@@ -30,6 +30,7 @@ import { checkRequest, stampTopVia } from '../../lib/stack/inbound.ts';
 import { tortureMessage, tortureNames } from '../support/torture.ts';
 import { CAPABILITY_TARGET } from './capability-target.ts';
 import type { FuzzTarget } from './fuzz.ts';
+import { OMA_PUSH_TARGET } from './oma-push-target.ts';
 import { REGINFO_TARGET } from './reginfo-target.ts';
 import { SENDER_TARGET } from './sender-target.ts';
 import { buffers, lines, tolerated } from './tools.ts';
@@ -355,6 +356,7 @@ export const SIP_TARGETS: readonly FuzzTarget[] = [
   digest,
   preferences,
   thirdPartyRegister,
+  OMA_PUSH_TARGET,
   REGINFO_TARGET,
   CAPABILITY_TARGET,
   SENDER_TARGET,

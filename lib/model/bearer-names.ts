@@ -13,7 +13,10 @@ export interface BearerNameOptions {
 /** SIP has no name in the tables of WAP-259 appendix C: these are this gateway's own. */
 export const DEFAULT_BEARER_NAMES: BearerNameOptions = {
   networks: { IMS: 'any' },
-  bearers: { SIP: ['sip-message', 'msrp-session', 'indirection', 'oma-push', 'oma-push-reference'], MSRP: ['msrp-session'] },
+  bearers: {
+    SIP: ['sip-message', 'msrp-session', 'indirection', 'oma-push', 'oma-push-reference'],
+    MSRP: ['msrp-session'],
+  },
 };
 
 /** The names that this gateway can honour, in lower case (WAP-247 compares them without case). */

@@ -38,8 +38,8 @@ export interface SipMessageBearerOptions extends AddressedOptions {
 
 /** What of a MESSAGE is the same for every recipient and attempt of a push. */
 interface Prepared extends Form {
-  /** Media type of the body in lower case, without parameters. */
-  readonly type: string;
+  /** See typeOf, which looks it up when somebody asks. */
+  type?: string;
   readonly binary: boolean;
   /** Octets of body and push headers. */
   readonly bytes: number;
@@ -114,7 +114,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
   function offers(push: Push, target: DeliveryTarget): Offer {
     const form = choose(push, target);
     if (typeof form === 'string') return cannot(form);
-    const misfit = target.kind === 'device' ? messageMisfit(target.device, form.type, form.body.length) : undefined;
+    const misfit = target.kind === 'device' ? messageMisfit(target.device, typeOf(form), form.body.length) : undefined;
     if (misfit !== undefined) return { offer: 'no', ...misfit };
     return form.name === 'mime-base64' ? { offer: 'transform', how: 'base64 in MIME' } : { offer: 'yes' };
   }
@@ -150,7 +150,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
 
   function tellRefusal(aor: string, device: Device, form: Prepared, answer: SipAnswer): void {
     if (bearer.onRefused === undefined || answer.kind !== 'response' || answer.status < 400 || answer.local) return;
-    const { type, headers, body } = form;
+    const { headers, body } = form;
     const encoding = headers.find(({ name }) => name.toLowerCase() === 'content-encoding')?.value;
     const { status, all } = answer;
     bearer.onRefused(aor, device, {
@@ -158,7 +158,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
       get: (name) => answer.get(name),
       ...(all !== undefined && { all: (name: string) => answer.all?.(name) ?? [] }),
       method: 'MESSAGE',
-      type,
+      type: typeOf(form),
       encoding,
       bytes: body.length,
     });
@@ -181,7 +181,11 @@ function prepareOnce(content: Content, name: FormName): Prepared | undefined {
   if (form === undefined) return undefined;
   let bytes = form.body.length;
   for (const { name, value } of form.headers) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
-  const field = form.headers.find(({ name }) => name.toLowerCase() === 'content-type');
-  const type = parseMediaType(field?.value ?? '')?.type ?? '';
-  return { ...form, type, binary: isBinaryBody(form.body), bytes };
+  return { ...form, binary: isBinaryBody(form.body), bytes };
+}
+
+/** Media type of the body in lower case, without parameters. Only devices that are known are held against it. */
+function typeOf(form: Prepared): string {
+  form.type ??= parseMediaType(form.headers[0]?.value ?? '')?.type ?? '';
+  return form.type;
 }

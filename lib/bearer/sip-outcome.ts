@@ -191,7 +191,8 @@ export function sipOutcome(answer: SipAnswer, context: OutcomeContext): Delivery
   if (answer.kind === 'unknown') return noAnswer({ ...context, cause: answer.cause, local: true, after: undefined });
   const { status } = answer;
   const facts: Facts = {
-    ...context,
+    confirmed: context.confirmed,
+    target: context.target,
     cause: causeOf(status, answer.reason, answer.local),
     local: answer.local,
     after: status < 300 ? undefined : parseRetryAfter(answer.get('Retry-After')),
@@ -210,6 +211,7 @@ function notSent({ cause, code }: Extract<SipAnswer, { kind: 'not-sent' }>): Del
 /** `sip 486 Busy Here`; the phrase comes from outside and ends up in logs and on pages, so it is cut and cleaned. */
 function causeOf(status: number, reason: string, local: boolean): string {
   if (local) return `sip ${status} (no answer from the network)`;
+  if (reason === 'OK') return `sip ${status} OK`;
   const phrase = reason
     .slice(0, 64)
     .replace(/[^\x20-\x7e]/g, ' ')

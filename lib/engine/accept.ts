@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Events } from '../base/events.ts';
 import type { Logger } from '../base/log.ts';
+import type { Writable } from '../base/writable.ts';
 import type { Bearer } from '../bearer/bearer.ts';
 import { applicationIdOf } from '../model/application-id.ts';
 import { type ClientCapabilities, contradiction } from '../model/capabilities.ts';
@@ -65,12 +66,8 @@ export async function accept(submission: Submission, o: AcceptorOptions): Promis
   const atOnce = due <= now && push.expiresAt > now;
   const wanted = submission.recipients.length;
   const lease = atOnce ? o.scheduler.reserve(wanted) : undefined;
-  const acceptance: Acceptance = {
-    push,
-    recipients: submission.recipients,
-    due,
-    ...(lease !== undefined && { lease }),
-  };
+  const { recipients } = submission;
+  const acceptance: Acceptance = lease === undefined ? { push, recipients, due } : { push, recipients, due, lease };
 
   let started = 0;
   try {
@@ -92,7 +89,7 @@ export async function accept(submission: Submission, o: AcceptorOptions): Promis
   }
   if (lease === undefined) o.scheduler.dueAt(Math.min(due, push.expiresAt));
   else o.scheduler.dueAt(push.expiresAt);
-  return { ...answer(PAP.ACCEPTED), key: push.key };
+  return { code: PAP.ACCEPTED, desc: describeCode(PAP.ACCEPTED), key: push.key };
 }
 
 /**
@@ -139,13 +136,26 @@ function tellReplaced(
   notifier.kick();
 }
 
+/** Written out, since an object made of the rest of another costs as much as reading its document's version. */
 function pushOf(submission: Submission, key: string, now: number, limits: EngineLimits): Push {
-  const { recipients: _recipients, ...rest } = submission;
-  return {
-    ...rest,
+  const { qos, deliverBefore, deliverAfter, sourceReference, notifyUrl, replaces, capabilities, content } = submission;
+  const push: Writable<Push> = {
+    initiator: submission.initiator,
+    pushId: submission.pushId,
+    progressNotes: submission.progressNotes,
+    papVersion: submission.papVersion,
+    content,
     key,
     acceptedAt: now,
-    expiresAt: submission.deliverBefore ?? Math.max(now, submission.deliverAfter ?? now) + limits.maxAge,
-    applicationId: applicationIdOf(submission.content.headers),
+    expiresAt: deliverBefore ?? Math.max(now, deliverAfter ?? now) + limits.maxAge,
+    applicationId: applicationIdOf(content.headers),
   };
+  if (qos !== undefined) push.qos = qos;
+  if (deliverBefore !== undefined) push.deliverBefore = deliverBefore;
+  if (deliverAfter !== undefined) push.deliverAfter = deliverAfter;
+  if (sourceReference !== undefined) push.sourceReference = sourceReference;
+  if (notifyUrl !== undefined) push.notifyUrl = notifyUrl;
+  if (replaces !== undefined) push.replaces = replaces;
+  if (capabilities !== undefined) push.capabilities = capabilities;
+  return push;
 }

@@ -83,9 +83,11 @@ function wishedFirst(bearers: readonly Bearer[], wished: Bearers): readonly Bear
 export const NO_BEARER_NAME = 'none';
 
 /** Bearers by which a device has refused the push for good. */
-export const failedBearers = (attempts: readonly AttemptRecord[], device: string): Set<string> =>
-  new Set(
-    attempts
-      .filter((record) => record.device === device && record.result === 'failed' && record.bearer !== NO_BEARER_NAME)
-      .map(({ bearer }) => bearer),
-  );
+export function failedBearers(attempts: readonly AttemptRecord[], device: string): Set<string> {
+  const failed = new Set<string>();
+  for (const record of attempts) {
+    if (record.device === device && record.result === 'failed' && record.bearer !== NO_BEARER_NAME)
+      failed.add(record.bearer);
+  }
+  return failed;
+}

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Events } from '../base/events.ts';
 import type { Logger } from '../base/log.ts';
+import type { Writable } from '../base/writable.ts';
 import type { Bearer, DeliveryTarget } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
 import type { BearerNames } from '../model/bearer-names.ts';
@@ -13,7 +14,7 @@ import type { AttemptRecord, Push } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import { isTerminal } from '../model/states.ts';
 import type { Consent } from '../security/consent.ts';
-import type { Lease, SettleResult, Store } from '../store/store.ts';
+import type { Lease, Settlement, SettleResult, Store } from '../store/store.ts';
 import { callIdOf } from './call-id.ts';
 import type { CapabilitySource } from './capability-source.ts';
 import { chooseBearer, failedBearers, NO_BEARER_NAME } from './choose-bearer.ts';
@@ -174,7 +175,11 @@ export class Deliverer {
     const { events, clock, limits, pace, subscribers } = this.#o;
     if (events.has('attempt')) {
       events.emit('attempt', {
-        ...of(claim, startedAt),
+        initiator: claim.pushData.initiator,
+        pushId: claim.pushData.pushId,
+        push: claim.push,
+        index: claim.index,
+        at: startedAt,
         attempt: claim.attempt,
         aor: claim.address.aor,
         devices: targets.length,
@@ -196,18 +201,19 @@ export class Deliverer {
     }
     const offline = answered.some(({ result }) => result.kind === 'retry' && result.why === 'offline');
     const registeredMeanwhile = offline && (await this.#registeredSince(claim.address.aor, before, startedAt));
-    const tried = withEarlyProofs(answered, this.#o.proofs.take(claim));
-    const outcome = outcomeOf(
-      claim,
-      tried.map(({ result }) => result),
-      {
-        now,
-        limits,
-        wait: { policy: this.#o.retry, random: this.#o.random },
-        covered: isCovered(subscribers, claim.address.aor),
-        registeredMeanwhile,
-      },
-    );
+    const proofs = this.#o.proofs.take(claim);
+    const tried = proofs.length === 0 ? answered : withEarlyProofs(answered, proofs);
+    const [first] = tried;
+    const alone = tried.length === 1 && first !== undefined ? first : undefined;
+    const outcome = outcomeOf(claim, alone === undefined ? tried.map(({ result }) => result) : [alone.result], {
+      now,
+      limits,
+      wait: { policy: this.#o.retry, random: this.#o.random },
+      covered: isCovered(subscribers, claim.address.aor),
+      registeredMeanwhile,
+    });
+    if (alone !== undefined && alone.earlier === undefined)
+      return this.#settle(claim, outcome, [alone.record], alone.result.cause);
     const causes = tried.map(({ result }) => result.cause).join('; ');
     return this.#settle(
       claim,
@@ -231,7 +237,7 @@ export class Deliverer {
     const device = targetId(target);
     const callId = callIdOf(claim, device, domain);
     const failed = failedBearers(claim.attempts, device);
-    const earlier: AttemptRecord[] = [];
+    let earlier: AttemptRecord[] | undefined;
     let last: Tried | undefined;
     for (;;) {
       const { bearer, refusal } = chooseBearer(push, target, bearers, bearerNames, failed);
@@ -253,10 +259,10 @@ export class Deliverer {
             });
       const by = { id: device, bearer: bearer?.name ?? NO_BEARER_NAME, callId, startedAt };
       const record = attemptRecord(claim, by, result, clock.now());
-      last = { result, record, earlier: [...earlier] };
+      last = earlier === undefined ? { result, record } : { result, record, earlier };
       const otherMay = (result.kind === 'failed' || result.kind === 'retry') && result.otherBearer === true;
       if (bearer === undefined || !otherMay) return last;
-      earlier.push(record);
+      earlier = earlier === undefined ? [record] : [...earlier, record];
       failed.add(bearer.name);
     }
   }
@@ -273,16 +279,11 @@ export class Deliverer {
     const owes = isFinal(outcome) && claim.pushData.notifyUrl !== undefined;
     // One that nobody here can take stays free in the store: leased, it would rest there until the lease has run out.
     const leased = owes && notifier.hasRoom;
-    const result: SettleResult = await store.settle({
-      push: claim.push,
-      index: claim.index,
-      attempt: claim.attempt,
-      at,
-      outcome,
-      attempts,
-      ...(next !== undefined && { next }),
-      ...(leased && { notifyLease: { owner, leaseUntil: at + LEASE } }),
-    });
+    const { push, index, attempt } = claim;
+    const settlement: Writable<Settlement> = { push, index, attempt, at, outcome, attempts };
+    if (next !== undefined) settlement.next = next;
+    if (leased) settlement.notifyLease = { owner, leaseUntil: at + LEASE };
+    const result: SettleResult = await store.settle(settlement);
     if (!result.applied) {
       log.warn(
         { pushId: claim.pushData.pushId, attempt: claim.attempt, cause },
@@ -309,29 +310,23 @@ export class Deliverer {
       );
     }
     if (events.has('state')) {
-      events.emit('state', {
-        ...of(claim, at),
+      const told: Writable<EngineEvents['state']> = {
+        initiator: claim.pushData.initiator,
+        pushId: claim.pushData.pushId,
+        push,
+        index,
+        at,
         address: claim.address.text,
         state: outcome.to,
         code: outcome.code,
         cause,
-        ...(outcome.to === 'pending' && { due: outcome.due }),
-      });
+      };
+      if (outcome.to === 'pending') told.due = outcome.due;
+      events.emit('state', told);
     }
     return result.next;
   }
 }
-
-const of = (
-  claim: Claim,
-  at: number,
-): { initiator: string; pushId: string; push: string; index: number; at: number } => ({
-  initiator: claim.pushData.initiator,
-  pushId: claim.pushData.pushId,
-  push: claim.push,
-  index: claim.index,
-  at,
-});
 
 const isFinal = (outcome: Outcome): boolean => isTerminal(outcome.to);
 

@@ -13,7 +13,7 @@ import type { CancelAnswer, PapService, StatusAnswer } from '../model/pap-servic
 import type { Push, RecipientRef, Submission } from '../model/push.ts';
 import type { Consent } from '../security/consent.ts';
 import type { PushStatus, Store } from '../store/store.ts';
-import { accept, type SubmitAnswer } from './accept.ts';
+import { type AcceptorOptions, accept, type SubmitAnswer } from './accept.ts';
 import { cancelAnswer, tellCancelled } from './cancel.ts';
 import type { CapabilitySource } from './capability-source.ts';
 import { Deliverer } from './deliver.ts';
@@ -83,7 +83,7 @@ export class Engine implements PapService {
   readonly #scheduler: Scheduler;
   readonly #notifier: Notifier;
   readonly #prover: Prover;
-  readonly #newKey: () => string;
+  readonly #acceptor: AcceptorOptions;
   /** For operators. */
   readonly operator: Operator;
   #state: 'new' | 'running' | 'stopped' = 'new';
@@ -99,7 +99,6 @@ export class Engine implements PapService {
       onDue: (due) => this.#scheduler.dueAt(due),
     });
     const pace = new HopPace(clock, options.hopPace);
-    this.#newKey = orderedIds(() => clock.now());
     this.#notifier = new Notifier({
       store,
       clock,
@@ -142,6 +141,12 @@ export class Engine implements PapService {
       deliver: (claim) => deliverer.run(claim),
       onEnded: () => this.#notifier.kick(),
     });
+    this.#acceptor = {
+      ...options,
+      scheduler: this.#scheduler,
+      notifier: this.#notifier,
+      newKey: orderedIds(() => clock.now()),
+    };
   }
 
   /** Opens the store and takes up what an earlier life left behind. */
@@ -198,12 +203,7 @@ export class Engine implements PapService {
     const done = admitted instanceof Promise ? await admitted : admitted;
     try {
       const { resolve } = this.#o;
-      return await accept(resolve === undefined ? submission : await resolve.submission(submission), {
-        ...this.#o,
-        scheduler: this.#scheduler,
-        notifier: this.#notifier,
-        newKey: this.#newKey,
-      });
+      return await accept(resolve === undefined ? submission : await resolve.submission(submission), this.#acceptor);
     } finally {
       done?.();
     }

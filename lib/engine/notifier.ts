@@ -66,6 +66,7 @@ export class Notifier {
   readonly #o: NotifierOptions;
   readonly #targets = new Map<string, Target>();
   readonly #idle = new Set<() => void>();
+  readonly #originOf: (url: string) => string = originReader();
   #held = 0;
   #claiming = false;
   #stopped = true;
@@ -110,7 +111,7 @@ export class Notifier {
       this.#wakeAt(this.#o.clock.now() + LEASE);
       return;
     }
-    const origin = originOf(notification.notifyUrl);
+    const origin = this.#originOf(notification.notifyUrl);
     let target = this.#targets.get(origin);
     if (target === undefined) {
       target = { active: 0, queue: [] };
@@ -259,10 +260,17 @@ export class Notifier {
   }
 }
 
-function originOf(url: string): string {
-  try {
-    return new URL(url).origin;
-  } catch {
-    return url; // Not a URL: the POST will say so, and it is its own target.
-  }
+/** Remembers the last answer: a PI gives the same URL with every push. */
+function originReader(): (url: string) => string {
+  let [last, origin] = ['', ''];
+  return (url) => {
+    if (url === last) return origin;
+    try {
+      origin = new URL(url).origin;
+    } catch {
+      origin = url; // Not a URL: the POST will say so, and it is its own target.
+    }
+    last = url;
+    return origin;
+  };
 }

@@ -2,6 +2,7 @@ import { Agent, type Dispatcher } from 'undici';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { messageOf, PpgError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { Writable } from '../base/writable.ts';
 import { readPap } from '../codec/pap/read.ts';
 import { PAP_CONTENT_TYPE, writeResultNotification } from '../codec/pap/write.ts';
 import type { Notification } from '../model/delivery.ts';
@@ -117,8 +118,9 @@ class Agents {
   }
 }
 
-const documentOf = (notification: Notification, identity: string): string =>
-  writeResultNotification({
+function documentOf(notification: Notification, identity: string): string {
+  const { qos, deliveredBy } = notification;
+  const message: Writable<Parameters<typeof writeResultNotification>[0]> = {
     papVersion: notification.papVersion,
     pushId: notification.pushId,
     senderAddress: identity,
@@ -128,8 +130,10 @@ const documentOf = (notification: Notification, identity: string): string =>
     code: notification.code,
     desc: notification.desc,
     address: notification.address.text,
-    ...(notification.qos !== undefined && { qos: { ...notification.qos, deliveryMethod: notification.deliveredBy } }),
-  });
+  };
+  if (qos !== undefined) message.qos = { ...qos, deliveryMethod: deliveredBy };
+  return writeResultNotification(message);
+}
 
 /** undici's own limit counts from one octet to the next: an answer that trickles would keep its place for days. */
 async function judgeInTime(answer: Dispatcher.ResponseData, timeout: number, clock: Clock): Promise<PostResult> {

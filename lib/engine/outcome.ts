@@ -1,3 +1,4 @@
+import type { Writable } from '../base/writable.ts';
 import type { Claim, DeliveryResult, Outcome } from '../model/delivery.ts';
 import type { AttemptRecord, Push } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
@@ -140,11 +141,10 @@ export function attemptRecord(
   result: DeliveryResult & { readonly leg?: string },
   endedAt: number,
 ): AttemptRecord {
-  return {
+  const record: Writable<AttemptRecord> = {
     attempt: claim.attempt,
     device: target.id,
     bearer: target.bearer,
-    ...(result.leg !== undefined && { leg: result.leg }),
     callId: target.callId,
     startedAt: target.startedAt,
     endedAt,
@@ -152,4 +152,6 @@ export function attemptRecord(
     code: 'code' in result ? result.code : PAP.OK,
     cause: result.cause,
   };
+  if (result.leg !== undefined) record.leg = result.leg;
+  return record;
 }

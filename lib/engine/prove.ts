@@ -24,7 +24,9 @@ export interface ProverOptions {
 /** Proofs kept for one attempt: one for each device, and no more for those who repeat themselves. */
 const MAX_EARLY = 32;
 
-const keyOf = ({ push, index }: RecipientRef): string => `${push} ${index}`;
+const NONE: readonly Proof[] = [];
+
+const keyOf = ({ push, index }: RecipientRef): string => (index === 0 ? push : `${push} ${index}`);
 
 /**
  * Proofs that do not come as the answer to an attempt: a device fetched the content, or reported on the push. They mostly
@@ -51,7 +53,7 @@ export class Prover {
     const key = keyOf(claim);
     const proofs = this.#early.get(key);
     this.#early.delete(key);
-    return proofs ?? [];
+    return proofs ?? NONE;
   }
 
   /** Never rejects; true when the recipient ended by this proof. */

@@ -47,6 +47,19 @@ export const DEFAULT_APPLICATION: ApplicationId = { tag: 'wml.ua', urn: 'x-wap-a
  */
 export function parseApplicationId(value: string | undefined): ApplicationId {
   if (value === undefined) return DEFAULT_APPLICATION;
+  const known = READ.get(value);
+  if (known !== undefined) return known;
+  const read = readApplicationId(value);
+  if (READ.size >= MAX_READ) READ.clear();
+  READ.set(value, read);
+  return read;
+}
+
+/** What has been read, by its text: there are few applications, and every push names one. Bounded, since anybody may. */
+const READ = new Map<string, ApplicationId>();
+const MAX_READ = 256;
+
+function readApplicationId(value: string): ApplicationId {
   if (value.length > MAX_APPLICATION_ID) throw refused();
   const [name = '', ...parameters] = value.split(';');
   const id = name.trim();

@@ -24,13 +24,28 @@ const TRANSPORTS: ReadonlySet<string> = new Set<Protocol>(['udp', 'tcp', 'tls'])
  */
 export function targetOf(request: OutboundRequest): Target {
   const route = firstRoute(request);
-  const secure = request.uri.slice(0, 5).toLowerCase() === 'sips:';
-  return targetOfUri(parseSipOnly(request.nextHop ?? route ?? request.uri), secure);
+  const secure = SECURE.test(request.uri);
+  const { nextHop } = request;
+  if (nextHop === undefined) return targetOfUri(parseSipOnly(route ?? request.uri), secure);
+  if (last.nextHop !== nextHop || last.secure !== secure)
+    last = { nextHop, secure, target: targetOfUri(parseSipOnly(nextHop), secure) };
+  return last.target;
 }
+
+const SECURE = /^sips:/i;
+
+/** The last next hop, read: a gateway behind a core has one. */
+let last: { readonly nextHop: string; readonly secure: boolean; readonly target: Target } = {
+  nextHop: '',
+  secure: false,
+  target: { host: '', port: undefined, protocol: undefined, secure: false },
+};
+
+const ROUTE = 'route';
 
 function firstRoute({ headers }: OutboundRequest): string | undefined {
   for (const { name, value } of headers) {
-    if (canonicalName(name) !== 'route') continue;
+    if (name.length !== ROUTE.length || canonicalName(name) !== ROUTE) continue;
     const { uri } = parseNameAddr(splitList(value)[0] ?? '');
     // RFC 3261 section 16.12: for a strict router the request URI would have to change places with the Route.
     if (uriParam(parseSipOnly(uri), 'lr') === undefined)

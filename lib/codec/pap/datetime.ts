@@ -31,4 +31,14 @@ const daysIn = (year: number, month: number): number =>
 const isLeap = (year: number): boolean => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
 
 /** Writes milliseconds since the epoch (years 0 to 9999) in PAP's form; the fraction of the second is cut off. */
-export const formatDatetime = (time: number): string => `${new Date(time).toISOString().slice(0, 19)}Z`;
+export function formatDatetime(time: number): string {
+  const second = Math.floor(time / 1000);
+  if (second !== lastSecond) {
+    lastText = `${new Date(time).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastText;
+}
+
+/** Nearly every time that is written is within the same second as the one before. */
+let [lastSecond, lastText]: [number, string] = [Number.NaN, ''];

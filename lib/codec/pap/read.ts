@@ -1,4 +1,5 @@
 import { PpgError } from '../../base/errors.ts';
+import type { Writable } from '../../base/writable.ts';
 import type { DeliveryMethod, Priority } from '../../model/push.ts';
 import type { MessageState } from '../../model/states.ts';
 import { type PapDocument, parsePapDocument } from './document.ts';
@@ -40,12 +41,11 @@ export function readPapDocument(document: PapDocument, strict = false): PapMessa
     throw new PpgError('PPG_E_PAP_DOCUMENT', 'pap does not hold exactly one message');
   }
   const productName = pap.text('product-name');
-  return {
-    ...READERS[pap.only.name as MessageName](pap.only),
-    papVersion: declared.version,
-    ...(declared.supported !== undefined && { supportedVersions: declared.supported }),
-    ...(productName !== undefined && { productName }),
-  } as PapMessage;
+  const { supported } = declared;
+  const message = { ...READERS[pap.only.name as MessageName](pap.only), papVersion: version } as Writable<PapMessage>;
+  if (supported !== undefined) message.supportedVersions = supported;
+  if (productName !== undefined) message.productName = productName;
+  return message;
 }
 
 type Read<M> = M extends PapMessage ? Omit<M, 'papVersion' | 'supportedVersions' | 'productName'> : never;
@@ -123,20 +123,27 @@ const READERS: { [N in MessageName]: (element: ValidElement) => Read<Extract<Pap
 };
 
 function pushMessage(element: ValidElement): Read<PushMessage> {
-  return {
+  const message: Writable<Read<PushMessage>> = {
     message: 'push-message',
     pushId: element.required('push-id'),
-    ...optional('replacePushId', element.text('replace-push-id')),
     replaceMethod: element.required('replace-method') as PushMessage['replaceMethod'],
-    ...optional('deliverBefore', element.time('deliver-before-timestamp')),
-    ...optional('deliverAfter', element.time('deliver-after-timestamp')),
-    // Clients leave these two empty when they have nothing to say.
-    ...optional('sourceReference', element.text('source-reference') || undefined),
-    ...optional('notifyUrl', element.text('ppg-notify-requested-to') || undefined),
     progressNotes: element.flag('progress-notes-requested'),
     addresses: addresses(element),
-    ...optional('qos', qos(element)),
   };
+  const replacePushId = element.text('replace-push-id');
+  const deliverBefore = element.time('deliver-before-timestamp');
+  const deliverAfter = element.time('deliver-after-timestamp');
+  // Clients leave these two empty when they have nothing to say.
+  const sourceReference = element.text('source-reference') || undefined;
+  const notifyUrl = element.text('ppg-notify-requested-to') || undefined;
+  const service = qos(element);
+  if (replacePushId !== undefined) message.replacePushId = replacePushId;
+  if (deliverBefore !== undefined) message.deliverBefore = deliverBefore;
+  if (deliverAfter !== undefined) message.deliverAfter = deliverAfter;
+  if (sourceReference !== undefined) message.sourceReference = sourceReference;
+  if (notifyUrl !== undefined) message.notifyUrl = notifyUrl;
+  if (service !== undefined) message.qos = service;
+  return message;
 }
 
 const statusResult = (element: ValidElement): StatusQueryResult => ({
@@ -150,14 +157,17 @@ const statusResult = (element: ValidElement): StatusQueryResult => ({
 function qos(parent: ValidElement): PapQos | undefined {
   const element = parent.child('quality-of-service');
   if (element === undefined) return undefined;
-  return {
+  const quality: Writable<PapQos> = {
     priority: element.required('priority') as Priority,
     deliveryMethod: element.required('delivery-method') as DeliveryMethod,
-    ...optional('network', element.text('network')),
     networkRequired: element.flag('network-required'),
-    ...optional('bearer', element.text('bearer')),
     bearerRequired: element.flag('bearer-required'),
   };
+  const network = element.text('network');
+  const bearer = element.text('bearer');
+  if (network !== undefined) quality.network = network;
+  if (bearer !== undefined) quality.bearer = bearer;
+  return quality;
 }
 
 const result = (element: ValidElement): { code: number; desc?: string } => ({

@@ -137,7 +137,10 @@ function readAttribute(
 
 const CODE = /^\d{3,5}$/;
 
-function childrenOf(element: PapElement, rule: ElementRule, how: Strictness): ValidElement[] {
+const NO_CHILDREN: readonly ValidElement[] = [];
+
+function childrenOf(element: PapElement, rule: ElementRule, how: Strictness): readonly ValidElement[] {
+  if (element.children.length === 0 && rule.children.length === 0) return NO_CHILDREN;
   const children: ValidElement[] = [];
   let furthest = 0;
   const counts = new Map<string, number>();

@@ -102,6 +102,8 @@ const CANONICAL: ReadonlyMap<string, string> = new Map(
   [
     ...['Via', 'From', 'To', 'Call-ID', 'CSeq', 'Max-Forwards', 'Contact', 'Route', 'Record-Route', 'Expires'],
     ...['Content-Type', 'Content-Length', 'Content-Encoding', 'Accept', 'Allow', 'Supported', 'Require', 'Event'],
+    ...['Accept-Contact', 'Request-Disposition', 'P-Charging-Vector', 'Privacy', 'Date', 'Allow-Events'],
+    ...['X-Wap-Application-Id', 'X-Wap-Push-Id', 'X-Wap-Push-Info', 'Proxy-Authorization', 'Content-Language'],
     ...['User-Agent', 'Server', 'Retry-After', 'Authorization', 'WWW-Authenticate', 'P-Asserted-Identity', 'Path'],
   ].flatMap((name) => [
     [name, name.toLowerCase()],

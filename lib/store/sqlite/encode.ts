@@ -11,28 +11,43 @@ import type { SettleArgs } from './settle.ts';
 
 /** Columns of a push and the rest of it as JSON. */
 export function encodeAcceptance({ push, recipients, due, lease }: Acceptance): Operation {
-  const { key, initiator, pushId, acceptedAt, expiresAt, content, ...rest } = push;
-  const args: AcceptArgs = [
+  const { content } = push;
+  const operation: [number, ...AcceptArgs] = [
+    OP.accept,
     0,
     0,
-    key,
-    initiator,
-    pushId,
-    acceptedAt,
-    expiresAt,
+    push.key,
+    push.initiator,
+    push.pushId,
+    push.acceptedAt,
+    push.expiresAt,
     priorityRank(push),
     wantsProof(push) ? 1 : 0,
     push.notifyUrl === undefined ? NOTIFY_NONE : grouped(recipients) ? NOTIFY_GROUPS : NOTIFY_EACH,
     due,
     lease?.leaseUntil ?? 0,
-    JSON.stringify(rest),
+    JSON.stringify(restOf(push)),
     content === undefined ? null : JSON.stringify([content.type, content.headers]),
-    ...recipients.map(encodeAddress),
   ];
-  if (push.replaces === undefined) return [OP.accept, ...args];
-  const [offset, length, ...more] = args;
+  for (const address of recipients) operation.push(encodeAddress(address));
+  if (push.replaces === undefined) return operation;
+  const [, offset, length, ...more] = operation;
   return [OP.replace, offset, length, push.replaces.pushId, push.replaces.method === 'all' ? 0 : 1, ...more];
 }
+
+/** All that has no column of its own, by name: nothing that a push may have can be forgotten here. JSON leaves out what is not there. */
+const restOf = (push: Push): { readonly [K in keyof Required<PushRest>]: PushRest[K] | undefined } => ({
+  qos: push.qos,
+  deliverBefore: push.deliverBefore,
+  deliverAfter: push.deliverAfter,
+  sourceReference: push.sourceReference,
+  notifyUrl: push.notifyUrl,
+  progressNotes: push.progressNotes,
+  replaces: push.replaces,
+  capabilities: push.capabilities,
+  papVersion: push.papVersion,
+  applicationId: push.applicationId,
+});
 
 const grouped = (recipients: readonly RecipientAddress[]): boolean =>
   recipients.length > 1 && groupTexts(recipients.map((address) => ({ address }))).size > 0;
@@ -55,7 +70,8 @@ export const encodeCancellation = ({ initiator, pushId, addresses, at }: Cancell
 export function encodeSettlement(settlement: Settlement): Operation {
   const { outcome } = settlement;
   const pending = outcome.to === 'pending' ? outcome : undefined;
-  const args: SettleArgs = [
+  const operation: [number, ...SettleArgs] = [
+    OP.settle,
     settlement.push,
     settlement.index,
     settlement.attempt,
@@ -72,7 +88,7 @@ export function encodeSettlement(settlement: Settlement): Operation {
     attemptedNumber(pending?.attempted ?? 'no'),
     pending?.deadline ?? Number.POSITIVE_INFINITY,
   ];
-  return [OP.settle, ...args];
+  return operation;
 }
 
 /** The text to store for a code: nothing when it is the standing one. */

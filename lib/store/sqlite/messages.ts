@@ -38,7 +38,7 @@ export const OP = {
 } as const;
 
 /** What an operation is made of: its number of {@link OP}, then its arguments as the handler of that name states. */
-export type Operation = readonly [op: number, ...args: unknown[]];
+export type Operation = [op: number, ...args: unknown[]];
 
 /** Handles one operation inside the transaction of the batch; `bodies` holds the contents of the batch. */
 export type Handler = (args: readonly never[], bodies: Buffer) => unknown;

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
+import type { Writable } from '../../base/writable.ts';
 import type { RecipientAddress } from '../../model/address.ts';
 import type { Claim, Notification } from '../../model/delivery.ts';
 import type { Registration } from '../../model/device.ts';
@@ -119,12 +120,10 @@ class ThreadStore implements SqliteStore {
     ];
     if (answer === false) return { accepted: false, reason: 'duplicate' };
     const indexes = answer === true ? FIRST : answer;
-    return {
-      accepted: true,
-      claims:
-        lease === undefined ? [] : indexes.map((index) => this.#firstClaim(push, recipients[index], index, lease)),
-      ...(replaced !== null && { replaced: decodeCancelled(replaced), leftOut: left ?? [] }),
-    };
+    const claims =
+      lease === undefined ? [] : indexes.map((index) => this.#firstClaim(push, recipients[index], index, lease));
+    if (replaced === null) return { accepted: true, claims };
+    return { accepted: true, claims, replaced: decodeCancelled(replaced), leftOut: left ?? [] };
   }
 
   async cancel(cancellation: Cancellation): Promise<CancelAnswer | undefined> {
@@ -136,8 +135,18 @@ class ThreadStore implements SqliteStore {
     if (address === undefined) throw new RangeError(`recipient ${index} of ${push.key}`);
     const known: Known = { pushData: push, address };
     this.#inFlight.set(refOf(push.key, index), known);
-    const fresh = { attempt: 1, attempted: 'no', offlineTries: 0, attempts: [] } as const;
-    return { push: push.key, index, ...known, ...fresh, owner: lease.owner, leaseUntil: lease.leaseUntil };
+    return {
+      push: push.key,
+      index,
+      pushData: push,
+      address,
+      attempt: 1,
+      attempted: 'no',
+      offlineTries: 0,
+      attempts: NOTHING_TRIED,
+      owner: lease.owner,
+      leaseUntil: lease.leaseUntil,
+    };
   }
 
   #claimed(row: SqlRow, lease: Lease): Claim {
@@ -172,12 +181,10 @@ class ThreadStore implements SqliteStore {
     const known = this.#inFlight.get(ref);
     this.#inFlight.delete(ref);
     const [applied, row] = typeof answer === 'number' ? [answer] : answer;
-    const leased = applied === 2 && known !== undefined;
-    return {
-      applied: true,
-      ...(row !== undefined && settlement.next && { next: this.#claimed(row, settlement.next) }),
-      ...(leased && { notification: firstNotification(known, settlement) }),
-    };
+    const result: Writable<SettleResult> = { applied: true };
+    if (row !== undefined && settlement.next !== undefined) result.next = this.#claimed(row, settlement.next);
+    if (applied === 2 && known !== undefined) result.notification = firstNotification(known, settlement);
+    return result;
   }
 
   async renew(claims: readonly (RecipientRef & { attempt: number })[], leaseUntil: number): Promise<boolean[]> {
@@ -268,10 +275,11 @@ class ThreadStore implements SqliteStore {
 type StoreCount5 = [number, number, number, number, number];
 
 const FIRST: readonly number[] = [0];
+const NOTHING_TRIED: Claim['attempts'] = [];
 
 /** The notification that a settlement has made and claimed. */
 function firstNotification({ pushData, address }: Known, { push, index, at, outcome }: Settlement): Notification {
-  return {
+  const notification: Writable<Notification> = {
     push,
     index,
     initiator: pushData.initiator,
@@ -282,10 +290,11 @@ function firstNotification({ pushData, address }: Known, { push, index, at, outc
     state: outcome.to as FinalState,
     code: outcome.code,
     desc: outcome.desc,
-    ...(pushData.qos !== undefined && { qos: pushData.qos }),
     deliveredBy: 'deliveredBy' in outcome ? outcome.deliveredBy : 'unconfirmed',
     receivedTime: pushData.acceptedAt,
     eventTime: at,
     tries: 0,
   };
+  if (pushData.qos !== undefined) notification.qos = pushData.qos;
+  return notification;
 }

@@ -76,7 +76,7 @@ export class StoreThread {
   }
 
   /**
-   * Has one operation done. Content is copied at once, and where it lies is written into the first two arguments.
+   * Has one operation done. Content is copied at once, and where it lies is written into the operation's first two arguments.
    * Rejects with PPG_E_STORE or PPG_E_STORE_CLOSED.
    */
   call(operation: Operation, body?: Uint8Array): Promise<unknown> {
@@ -93,8 +93,9 @@ export class StoreThread {
       if (body === undefined) {
         batch.add(operation, { resolve, reject });
       } else {
-        const [op, , , ...args] = operation;
-        batch.add([op, batch.keep(body), body.length, ...args], { resolve, reject });
+        operation[1] = batch.keep(body);
+        operation[2] = body.length;
+        batch.add(operation, { resolve, reject });
       }
       this.#flushSoon();
     });

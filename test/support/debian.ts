@@ -11,6 +11,7 @@ export interface DebianProgram {
 
 export const SIPP: DebianProgram = { program: 'sipp', package: 'sip-tester' };
 export const BARESIP: DebianProgram = { program: 'baresip', package: 'baresip-core' };
+export const LINPHONEC: DebianProgram = { program: 'linphonec', package: 'linphone-cli' };
 export const XML2WBXML: DebianProgram = { program: 'xml2wbxml', package: 'libwbxml2-utils' };
 export const KAMAILIO: DebianProgram = { program: 'kamailio', package: 'kamailio' };
 /** As a registrar with the reg event package, over UDP, TCP and TLS. */
@@ -43,10 +44,15 @@ function may(file: string, mode: number): boolean {
 const multiarch = (): string[] =>
   readdirSync('/usr/lib').flatMap((name) => (name.endsWith('-linux-gnu') ? `/usr/lib/${name}` : []));
 
-/** A suite that needs the program; without it the suite is skipped, and its title names the package to install. */
-export function describeWith(needed: DebianProgram, title: string, body: (this: Mocha.Suite) => void): Mocha.Suite {
-  if (isInstalled(needed)) return describe(title, body);
-  return describe(`${title} (skipped: needs ${needed.program}; apt-get install ${needed.package})`, function () {
+/** A suite that needs the program, or several; without one it is skipped, and its title names the package to install. */
+export function describeWith(
+  needed: DebianProgram | readonly DebianProgram[],
+  title: string,
+  body: (this: Mocha.Suite) => void,
+): Mocha.Suite {
+  const missing = [needed].flat().find((one) => !isInstalled(one));
+  if (missing === undefined) return describe(title, body);
+  return describe(`${title} (skipped: needs ${missing.program}; apt-get install ${missing.package})`, function () {
     before(function () {
       this.skip();
     });

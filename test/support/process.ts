@@ -78,6 +78,11 @@ export class Program {
     });
   }
 
+  /** Writes to its standard input, where that was left open. */
+  type(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }

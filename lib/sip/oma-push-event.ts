@@ -1,5 +1,5 @@
 import { type Param, paramOf, parseParams } from '../codec/sip/params.ts';
-import { quote, syntaxError } from '../codec/sip/syntax.ts';
+import { isToken, quote, syntaxError } from '../codec/sip/syntax.ts';
 import { parseApplicationId } from '../model/application-id.ts';
 import type { Told } from './capability-answer.ts';
 
@@ -44,6 +44,8 @@ export function readPushEvent(value: string | undefined): PushEvent {
   if (!isPushPackage(name.toLowerCase())) throw syntaxError('Event names another package');
   const params = semicolon < 0 ? [] : parseParams(value, semicolon);
   const id = params.find((param) => param.name.toLowerCase() === 'id')?.value;
+  // A token (RFC 6665 section 7.2.1): it goes back into a header.
+  if (id !== undefined && !isToken(id)) throw syntaxError('the id of Event is no token');
   return {
     name,
     applications: readIds(paramOf(params, 'event-app-id')),

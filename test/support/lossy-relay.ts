@@ -11,6 +11,8 @@ export interface Losses {
   readonly reorder?: number;
 }
 
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
+
 /** Mulberry32: the same seed gives the same numbers. */
 function seeded(seed: number): () => number {
   let state = seed >>> 0;
@@ -66,6 +68,7 @@ export class LossyRelay {
     socket.on('message', (datagram) => this.#pass(datagram, from));
     socket.bind(0, '127.0.0.1');
     await once(socket, 'listening');
+    socket.setRecvBufferSize(RECEIVE_BUFFER); // what it loses is for the seed to say
     return socket.address().port;
   }
 

@@ -1,3 +1,5 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { SipHeaders, type SipRequest, type SipResponse } from '../../lib/codec/sip/message.ts';
 import type { CallListener, ClientCall } from '../../lib/stack/client-call.ts';
 import type { Dialog, DialogEnd } from '../../lib/stack/dialog.ts';
@@ -21,6 +23,7 @@ export class TwoAgents {
   readonly a: Side;
   readonly b: Side;
   relay: LossyRelay | undefined;
+  readonly #fence = new Fence();
   #serial = 0;
 
   constructor() {
@@ -37,6 +40,7 @@ export class TwoAgents {
   }
 
   async start(losses?: Losses): Promise<this> {
+    await this.#fence.open();
     for (const side of [this.a, this.b]) {
       await side.stack.start();
       side.port = side.stack.listening[0]?.port ?? 0;
@@ -55,6 +59,7 @@ export class TwoAgents {
       await stack.stop();
     }
     await this.relay?.close();
+    this.#fence.close();
   }
 
   get toB(): Hop {
@@ -77,11 +82,19 @@ export class TwoAgents {
   /** Lets datagrams arrive and time pass, `step` milliseconds at a time, until `done` or `ms` have passed. */
   async run(ms: number, done: () => boolean = () => false, step = 50): Promise<void> {
     for (let passed = 0; passed <= ms && !done(); passed += step) {
-      await io();
+      await this.#arrivals();
       if (done()) return;
       this.clock.tick(Math.min(step, ms - passed));
     }
-    await io();
+    await this.#arrivals();
+  }
+
+  /** What is on its way arrives, and what is sent in answer to it, and so on: as far as from one side to the other and back. */
+  async #arrivals(): Promise<void> {
+    for (let way = 0; way < 3; way++) {
+      await this.#fence.pass();
+      for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   /** Without a tick of the clock. */
@@ -161,7 +174,22 @@ export function answering(side: Side, body = ''): { calls: ServerCall[]; dialogs
   return kept;
 }
 
-/** Datagrams on loopback need a few turns of the event loop. */
-async function io(): Promise<void> {
-  for (let turn = 0; turn < 6; turn++) await new Promise((resolve) => setImmediate(resolve));
+/** The kernel may take its time with loopback on a loaded machine: a datagram that comes has those before it ahead of it. */
+class Fence {
+  readonly #socket: Socket = createSocket('udp4');
+
+  async open(): Promise<void> {
+    this.#socket.bind(0, '127.0.0.1');
+    await once(this.#socket, 'listening');
+  }
+
+  async pass(): Promise<void> {
+    const arrival = once(this.#socket, 'message');
+    this.#socket.send('', this.#socket.address().port, '127.0.0.1');
+    await arrival;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
 }

@@ -82,10 +82,10 @@ function inner(content: Content, name: 'mime' | 'mime-base64'): Form | undefined
 }
 
 /**
- * The part's Content-Transfer-Encoding is about the part. One that the entity came with is content for us (REQ16), so it
+ * The Content-Transfer-Encoding of a part, or of the entity in a message/cpim, is about that. One that the entity came with is content for us (REQ16), so it
  * goes under the prefix, and so does whatever would be taken for prefixed.
  */
-const insidePart = (field: HeaderField): HeaderField => {
+export const insidePart = (field: HeaderField): HeaderField => {
   const lower = field.name.toLowerCase();
   return lower === 'content-transfer-encoding' || lower.startsWith('x-push-entity-') ? prefixed(field) : field;
 };

@@ -7,7 +7,8 @@ import type { Device } from '../model/device.ts';
 import type { Content, HeaderField, RecipientRef } from '../model/push.ts';
 import { readToken, signedToken, type TokenSecret } from '../security/token-secret.ts';
 import type { DeliveryAttempt, DeliveryTarget } from './bearer.ts';
-import { entityHeadersOf, prefixed } from './push-headers.ts';
+import { insidePart } from './envelope.ts';
+import { entityHeadersOf } from './push-headers.ts';
 
 /** A push that asks the device to say that it has it. */
 export interface ImdnForm {
@@ -106,8 +107,6 @@ export function createImdnAsker({ secret, clock, identity }: ImdnOptions): ImdnA
 
 /** Headers of the content, and the blank line. What a receiver would undo on the entity goes under the prefix (REQ16). */
 function entityBlock(content: Content): Buffer | undefined {
-  const fields = entityHeadersOf(content)?.map((field) =>
-    field.name.toLowerCase() === 'content-transfer-encoding' ? prefixed(field) : field,
-  );
+  const fields = entityHeadersOf(content)?.map(insidePart);
   return fields && writeHeaderBlock([{ name: 'Content-Type', value: content.type }, ...fields]);
 }

@@ -2,6 +2,7 @@ import { SaxesParser } from 'saxes';
 import { messageOf, PpgError } from '../../base/errors.ts';
 import type { HeaderField } from '../../model/push.ts';
 import { decodeXml } from '../pap/encoding.ts';
+import { escapeXml } from '../pap/template.ts';
 
 /** Name space of the CPIM headers of RFC 5438 section 6.1, declared by `NS: imdn <...>`. */
 export const IMDN_HEADERS = 'urn:ietf:params:imdn';
@@ -25,6 +26,16 @@ export const imdnRequest = (messageId: string): readonly HeaderField[] => [
   { name: 'imdn.Message-ID', value: messageId },
   { name: 'imdn.Disposition-Notification', value: 'positive-delivery, negative-delivery' },
 ];
+
+/** Writes a notification (RFC 5438 section 7.2.1); `at` in milliseconds since the epoch, `recipient` the URI of who tells. */
+export function writeImdn({ messageId, kind, status }: Imdn, of: { at: number; recipient: string }): Buffer {
+  const told = `${kind}-notification`;
+  return Buffer.from(
+    `<?xml version="1.0" encoding="UTF-8"?>\n<imdn xmlns="${IMDN_XML}"><message-id>${escapeXml(messageId)}</message-id>` +
+      `<datetime>${new Date(of.at).toISOString()}</datetime><recipient-uri>${escapeXml(of.recipient)}</recipient-uri>` +
+      `<${told}><status><${status}/></status></${told}></imdn>\n`,
+  );
+}
 
 /** Real ones are below 1,000 octets. */
 const MAX_OCTETS = 16 * 1024;

@@ -1,12 +1,14 @@
 import { messageOf } from '../../base/errors.ts';
+import { CPIM_TYPE, readCpim } from '../../codec/cpim/cpim.ts';
 import { parseMediaType } from '../../codec/mime/content-type.ts';
 import { type HeaderBlock, readHeaderBlock } from '../../codec/mime/header-block.ts';
 import { readMultipart } from '../../codec/mime/multipart.ts';
 import type { SipHeaders } from '../../codec/sip/message.ts';
 import type { HeaderField } from '../../model/push.ts';
+import { type ImdnWish, imdnWish } from './imdn.ts';
 
 /** The form in which a push entity came; docs/bearers.md, "Profiles". */
-export type EntityProfile = 'headers' | 'mime' | 'mime-base64' | 'oma-push' | 'indirection';
+export type EntityProfile = 'headers' | 'mime' | 'mime-base64' | 'oma-push' | 'indirection' | 'cpim';
 
 /** A push entity as its Push Initiator sent it. */
 export interface PushEntity {
@@ -18,6 +20,8 @@ export interface PushEntity {
   readonly body: Buffer;
   /** Where the content is, for `indirection`. */
   readonly reference?: ContentReference;
+  /** What its sender wants to be told of it, for `cpim`. */
+  readonly imdn?: ImdnWish;
   /** Why the entity is not what its message says it is; `body` is that of the message then. */
   readonly malformed?: string;
 }
@@ -37,8 +41,11 @@ const PREFIX = 'x-push-entity-';
 const GATEWAYS_OWN = new Set(['x-wap-push-id', 'x-wap-push-info', 'x-push-profile']);
 const NOT_OF_THE_ENTITY = new Set(['content-type', 'content-length']);
 
-/** Takes a push out of the message that brought it. Never throws. */
-export function readEntity(headers: SipHeaders, body: Buffer): PushEntity {
+/**
+ * Takes a push out of the message that brought it; out of a message/cpim where `opensCpim`, else that is content like any
+ * other. Never throws.
+ */
+export function readEntity(headers: SipHeaders, body: Buffer, opensCpim = false): PushEntity {
   const type = headers.get('Content-Type') ?? '';
   try {
     const profile = headers.get('X-Push-Profile');
@@ -47,6 +54,7 @@ export function readEntity(headers: SipHeaders, body: Buffer): PushEntity {
     const media = parseMediaType(type);
     if (media?.type === 'message/external-body')
       return referred(media.parameters, body, headers.get('X-Wap-Push-Id') ?? '');
+    if (opensCpim && media?.type === CPIM_TYPE) return wrapped(body);
   } catch (error) {
     return { profile: 'headers', type, headers: [], body, malformed: messageOf(error) };
   }
@@ -89,6 +97,13 @@ function innerLevel(type: string, body: Buffer): PushEntity {
     headers,
     body: coding === 'base64' ? Buffer.from(part.body.toString('latin1'), 'base64') : part.body,
   };
+}
+
+function wrapped(octets: Buffer): PushEntity {
+  const { headers, entity, body } = readCpim(octets);
+  const wish = imdnWish(headers);
+  const fields = entity.filter((field) => !isContentType(field)).map(bare);
+  return { profile: 'cpim', type: typeOf(entity), headers: fields, body, ...(wish !== undefined && { imdn: wish }) };
 }
 
 function referred(parameters: ReadonlyMap<string, string>, body: Buffer, pushId: string): PushEntity {

@@ -182,4 +182,72 @@ describe('REQ19: only users who are registered and want it', () => {
       }
     });
   }
+
+  describe('who subscribes to pushes', function () {
+    this.timeout(30_000);
+    const EVENT = 'oma-push;event-app-id="x-wap-application:mms.ua"';
+    let home: Scene;
+    before(async () => {
+      home = await Scene.of({ sip: { omaPush: true } });
+    });
+    after(() => home.close());
+    const push = { headers: ['X-Wap-Application-Id: x-wap-application:mms.ua'], qos: 'delivery-method="confirmed"' };
+
+    it('a registered user gets his pushes, for what he subscribed to', async () => {
+      const phone = await home.phone('sub', {
+        applications: ['mms.ua'],
+        subscribe: { applications: ['x-wap-application:mms.ua'] },
+      });
+      await until(() => home.node.ppg.omaPush?.subscriptions === 1);
+      const to = [`sip:sub@${DOMAIN}`];
+      assert.equal(await home.code('shop', { pushId: 's1', to, attributes: home.notify, ...push }), 1001);
+      assert.equal((await until(() => home.notified('s1')[0])).state, 'delivered');
+      assert.equal(phone.pushes[0]?.method, 'NOTIFY');
+    });
+
+    it('who says that he is another is refused, and gets nothing of his', async () => {
+      const { sip = 0, direct = 0 } = home.node.ports;
+      const mallory = await loopbackStack();
+      try {
+        for (const [port, asserted] of [
+          [sip, `<sip:sub@${DOMAIN}>`], // through the core, which knows where its users are
+          [direct, undefined], // to the gateway, with nobody who vouches for him
+        ] as const) {
+          const request = messageRequest({
+            CSeq: '1 SUBSCRIBE',
+            'Call-ID': `spoofed-${port}`,
+            From: `<sip:sub@${DOMAIN}>;tag=1`,
+            To: `<sip:push@${DOMAIN}>`,
+            Contact: `<sip:mallory@127.0.0.1:${mallory.at('udp').port}>`,
+            Event: EVENT,
+            ...(asserted !== undefined && { 'P-Asserted-Identity': asserted }),
+          });
+          const subscribe = { ...request, method: 'SUBSCRIBE', uri: `sip:push@${DOMAIN}` };
+          const answer = await send(mallory.stack, subscribe, { protocol: 'udp', host: '127.0.0.1', port }).next();
+          assert.equal(statusOf(answer), 403);
+        }
+        assert.equal(home.node.ppg.omaPush?.subscriptions, 1);
+      } finally {
+        await mallory.stack.stop();
+      }
+    });
+
+    it('who opted out gets nothing by subscribing', async () => {
+      const phone = await home.phone('out', { applications: ['mms.ua'], subscribe: {} });
+      home.node.ppg.setBlocked([{ user: `out@${DOMAIN}` }]);
+      assert.equal(await home.code('shop', { pushId: 'out', to: [`sip:out@${DOMAIN}`], ...push }), 2001);
+      assert.equal(phone.pushes.length, 0);
+    });
+
+    it('a subscription ends with the registration', async () => {
+      const phone = await home.phone('leaver', { applications: ['mms.ua'], subscribe: {} });
+      await until(() => home.node.ppg.omaPush?.subscriptions === 3);
+      await phone.deregister();
+      await until(() => home.node.ppg.omaPush?.subscriptions === 2);
+      const to = [`sip:leaver@${DOMAIN}`];
+      assert.equal(await home.code('shop', { pushId: 'left', to, attributes: home.notify, ...push }), 1001);
+      await until(() => home.node.ppg.inFlight === 0);
+      assert.deepEqual([phone.pushes.length, home.notified('left').length], [0, 0]);
+    });
+  });
 });

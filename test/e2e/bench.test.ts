@@ -4,7 +4,7 @@ import { table } from '../../bench/report.ts';
 
 /** Whether the bench still runs; how fast anything is decides nothing here. */
 describe('bench', function () {
-  this.timeout(90_000);
+  this.timeout(120_000);
 
   it('a short round counts every push of the relay and of the gateway', async () => {
     const rows = rowsNamed(['relay', 'direct']);

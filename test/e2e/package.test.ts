@@ -194,7 +194,7 @@ describe('the package', function () {
   });
 
   describe('examples/mount-in-app.cjs', function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     let net: SipdNet;
     let program: Program;
     let phone: Phone;

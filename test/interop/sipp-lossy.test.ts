@@ -18,7 +18,7 @@ const AT_ONCE = 40;
 const UNLUCKY = 2;
 
 describeWith(SIPP, 'sipp through a network that loses, repeats and reorders', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let directory: string;
   let pair: LossyPair;
 

@@ -200,7 +200,7 @@ for (const apart of [false, true]) {
   const where = apart ? 'with sipd and core as processes of their own' : 'with everything in one process';
 
   describe(`a gateway that is killed under load, ${where}`, function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     const site = new Site(apart);
 
     before(() => site.open());

@@ -45,7 +45,7 @@ class Line {
 }
 
 describe('a gateway that is killed while pushes are replaced', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const sink = new NotificationSink();
   const lines = Array.from({ length: LINES }, (_, place) => new Line(place));
   const phones: Phone[] = [];

@@ -10,7 +10,7 @@ const CALLS = 5000;
 const FLAT = 2 * 1024 * 1024;
 
 describe(`${MESSAGES} MESSAGEs and ${CALLS} calls between two stacks`, function () {
-  this.timeout(90_000);
+  this.timeout(300_000);
   let parts: Standing[];
 
   before(async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { runCli } from '../../support/cli.ts';
 
 describe('drachtio-ppg demo', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   it('shows two pushes over two legs, leaves nothing behind and exits 0', async () => {
     const leftovers = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('drachtio-ppg-demo-'));

@@ -6,7 +6,7 @@ import { basic, pushBody, secretHash } from '../../support/tenants.ts';
 const TOKEN = 'an-operators-own-token';
 
 describe('SIGHUP to drachtio-ppg serve', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const directory = temporaryDirectory();
   let gateway: ServedGateway;
 

@@ -20,7 +20,7 @@ export function banner(config: NodeConfig, node: RunningNode): string[] {
     ['legs', legs(config, node)],
     ...(node.ppg.omaPush === undefined
       ? []
-      : ([['oma-push', `devices may subscribe to pushes at ${config.identity ?? `sip:push@${config.domain}`}`]] as [
+      : ([['devices', `may subscribe to pushes (oma-push) at ${config.identity ?? `sip:push@${config.domain}`}`]] as [
           string,
           string,
         ][])),

@@ -178,6 +178,12 @@ for (const leg of ['direct', 'drachtio'] as const) {
       assert.deepEqual(methodsOf(phone), ['NOTIFY 200']);
       assert.equal(phone.pushes[0]?.profile, leg === 'direct' ? 'headers' : 'indirection');
     });
+
+    it('are sent away, to come again later, by a gateway that stops', async () => {
+      const phone = await subscriber('last');
+      await scene.node.ppg.stop();
+      await until(() => !phone.subscribed);
+    });
   });
 }
 

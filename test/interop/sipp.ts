@@ -22,7 +22,7 @@ export interface SippOptions {
 export interface SippDeviceOptions extends SippOptions {
   /** Name of the device, and of its files. */
   readonly name: string;
-  readonly scenario: 'answer' | 'answer-then-ok' | 'late' | 'silent' | 'told';
+  readonly scenario: 'answer' | 'answer-then-ok' | 'late' | 'silent' | 'slow' | 'told';
   /** Status and reason of the first answer. */
   readonly answer?: string;
   /** One more header of it. */

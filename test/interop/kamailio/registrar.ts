@@ -28,6 +28,7 @@ export class Registrar {
   readonly kamailio: Kamailio;
   readonly #devices: Device[] = [];
   readonly #gateways: Gateway[] = [];
+  readonly #visited: Kamailio[] = [];
 
   private constructor(kamailio: Kamailio) {
     this.kamailio = kamailio;
@@ -77,7 +78,15 @@ export class Registrar {
     await this.kamailio.command('pv.shvSet', 'as', 'str', applicationServer);
   }
 
-  /** A device that has registered. */
+  /** The P-CSCF of another network: whoever registers at it registers here. It stops with this. */
+  async visited(): Promise<Kamailio> {
+    const values = { DEBUG: process.env['KAMAILIO_DEBUG'] ?? '1', HOME: this.kamailio.address };
+    const visited = await Kamailio.start({ config: 'visited.cfg', values });
+    this.#visited.push(visited);
+    return visited;
+  }
+
+  /** A device that has registered, here or where `options.server` says. */
   async device(way: Way, user: string, options: Partial<PhoneOptions> = {}): Promise<Device> {
     const device = new Device(this.at(way), way, user, options);
     this.#devices.push(device);
@@ -93,7 +102,7 @@ export class Registrar {
 
   async stop(): Promise<void> {
     await this.clear();
-    await this.kamailio.end();
+    await Promise.all([this.kamailio, ...this.#visited].map((one) => one.end()));
   }
 }
 

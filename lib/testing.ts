@@ -5,6 +5,7 @@ import { createPhone as createScriptedPhone, type Phone, type PhoneOptions } fro
 import type { ReceivedPush } from './embedded/phone/push-log.ts';
 
 export type { ContentReference, EntityProfile } from './embedded/phone/entity.ts';
+export type { ImdnSent, ImdnWish, PhoneImdn } from './embedded/phone/imdn.ts';
 export type { Phone } from './embedded/phone/phone.ts';
 export type { PhoneCounters, ReceivedPush } from './embedded/phone/push-log.ts';
 

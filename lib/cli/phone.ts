@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { parseHostPort } from '../codec/sip/host.ts';
+import type { ImdnSent, PhoneImdn } from '../embedded/phone/imdn.ts';
 import { createPhone } from '../embedded/phone/phone.ts';
 import type { ReceivedPush } from '../embedded/phone/push-log.ts';
 import type { Protocol } from '../stack/types.ts';
@@ -30,6 +31,8 @@ export interface PhoneCommandOptions {
   readonly msrp?: boolean | undefined;
   /** Subscribes to pushes as well. */
   readonly subscribe?: boolean | undefined;
+  /** Take pushes out of a message/cpim, and tell this of them to those who ask. */
+  readonly imdn?: PhoneImdn | undefined;
   /** For a registrar that asks for digest authentication. */
   readonly pass?: string | undefined;
 }
@@ -49,10 +52,12 @@ export async function phone(options: PhoneCommandOptions, terminal: Terminal): P
     ...(options.ca !== undefined && { ca: readFileSync(options.ca, 'utf8') }),
     tls: { ca: options.ca, cert: options.cert, key: options.key },
     ...(options.msrp === true && { msrp: {} }),
+    ...(options.imdn !== undefined && { imdn: options.imdn }),
     ...(options.instance !== undefined && { instance: options.instance }),
     ...(options.subscribe === true && { subscribe: {} }),
     ...(options.pass !== undefined && { password: options.pass }),
   });
+  device.on('imdn', (sent) => terminal.line(json ? JSON.stringify({ imdn: sent }) : imdnText(sent)));
   device.on('push', (push) => terminal.line(json ? JSON.stringify(jsonOf(push)) : textOf(push)));
   const stop = untilSignal();
   try {
@@ -83,6 +88,9 @@ const jsonOf = ({ method, headers, body: _body, ...rest }: ReceivedPush): object
   ...rest,
   headers: headers.fields,
 });
+
+const imdnText = ({ status, answer }: ImdnSent): string =>
+  `              told its sender "${status}", ${typeof answer === 'number' ? `who answered ${answer}` : `without an answer (${answer})`}`;
 
 const SHOWN = 60;
 

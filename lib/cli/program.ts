@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { PhoneImdn } from '../embedded/phone/imdn.ts';
 import { EXIT, type ExitCode, reportFailure } from './exit.ts';
 import { DEFAULT_PAP_URL } from './pap-target.ts';
 
@@ -181,6 +182,8 @@ const withTarget = (command: Command): Command =>
     .addOption(new Option('--pass <password>', 'its password').env('PPG_PASSWORD'))
     .option('--json', 'write JSON for programs');
 
+const IMDN: readonly PhoneImdn[] = ['delivered', 'displayed', 'failed', 'forbidden', 'error'];
+
 function defineDevice(program: Command, on: On, terminal: Terminal): void {
   on(
     program
@@ -196,6 +199,9 @@ function defineDevice(program: Command, on: On, terminal: Terminal): void {
       .option('--cert <file>', 'to listen by TLS; without it pushes come by the connection that it registered over')
       .option('--key <file>', 'the key of --cert')
       .option('--msrp', 'take calls, and pushes by MSRP in them')
+      .addOption(
+        new Option('--imdn [status]', 'take message/cpim, and tell who asks for it').choices(IMDN).preset('delivered'),
+      )
       .option('--pass <password>', 'for a registrar that asks for one')
       .option('--subscribe', 'subscribe to pushes for its applications (oma-push) and get them as NOTIFYs')
       .option('--instance <urn>', '+sip.instance; default: a random urn:uuid')

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { cpimHeader, readCpim } from '../../lib/codec/cpim/cpim.ts';
+import type { ImdnSent } from '../../lib/embedded/phone/imdn.ts';
 import type { Recipient } from '../../lib/model/push.ts';
-import { loopbackStack, messageRequest, send, statusOf } from '../support/sip-loopback.ts';
 import { DOMAIN, Scene, until } from './scene.ts';
 
 const qos = 'delivery-method="confirmed"';
@@ -71,36 +70,45 @@ describe('REQ8: confirmed push', () => {
   });
 
   it('a disposition notification of the device is a confirmation, after a 202 as well', async () => {
-    const phone = await scene.phone('imdn', { answers: '202', accept: ['text/plain', 'message/cpim'] });
+    const phone = await scene.phone('imdn', { answers: '202', imdn: 'delivered' });
+    const sent = new Promise<ImdnSent>((resolve) => phone.on('imdn', resolve));
     const to = [`sip:imdn@${DOMAIN}`];
-    await scene.code('shop', { pushId: 'imdn', qos, to, body: 'hello', attributes: scene.notify });
-    await awaiting('imdn');
+    const headers = ['X-Wap-Content-URI: http://a.example.com/', 'Expires: Wed, 30 Jun 2099 00:00:00 GMT'];
+    const body = Buffer.from('hello \0\xff', 'latin1');
+    await scene.code('shop', { pushId: 'imdn', qos, to, headers, type: 'text/x-any', body, attributes: scene.notify });
+    const { answer, status } = await sent;
+    assert.deepEqual([answer, status], [200, 'delivered']);
+    const { state, code, qos: used } = await until(() => scene.notified('imdn')[0]);
+    assert.deepEqual([state, code, used?.deliveryMethod], ['delivered', 1000, 'confirmed']);
     const [push] = phone.pushes;
-    assert.equal(push?.contentType, 'message/cpim');
-    const { headers, entity, body } = readCpim(push.body);
-    assert.deepEqual([cpimHeader(entity, 'Content-Type'), body.toString()], ['text/plain', 'hello']);
+    assert.deepEqual([push?.profile, push?.contentType, push?.body], ['cpim', 'text/x-any', body]);
+    assert.deepEqual(
+      push?.entity.map(({ name, value }) => `${name}: ${value}`),
+      headers,
+    );
+    assert.match((await recipient('imdn'))?.attempts.at(-1)?.cause ?? '', /^imdn delivered/);
+  });
 
-    const device = await loopbackStack();
-    try {
-      const port = scene.node.ppg.directListening.find(({ protocol }) => protocol === 'udp')?.port ?? 0;
-      const told = `<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>${cpimHeader(headers, 'imdn.Message-ID')}</message-id><delivery-notification><status><delivered/></status></delivery-notification></imdn>`;
-      const report = messageRequest(
-        {
-          From: `<sip:imdn@${DOMAIN}>;tag=1`,
-          To: `<sip:push@${DOMAIN}>`,
-          'P-Asserted-Identity': `<sip:imdn@${DOMAIN}>`,
-          'Content-Type': 'message/cpim',
-        },
-        Buffer.from(`From: <sip:imdn@${DOMAIN}>\r\n\r\nContent-Type: message/imdn+xml\r\n\r\n${told}`),
-      );
-      const hop = { protocol: 'udp', host: '127.0.0.1', port } as const;
-      const answer = await send(device.stack, { ...report, uri: `sip:push@${DOMAIN}` }, hop).next();
-      assert.equal(statusOf(answer), 200);
-      const { state, code, qos: used } = await until(() => scene.notified('imdn')[0]);
-      assert.deepEqual([state, code, used?.deliveryMethod], ['delivered', 1000, 'confirmed']);
-    } finally {
-      await device.stack.stop();
-    }
+  for (const [status, state, code] of [
+    ['displayed', 'delivered', 1000],
+    ['failed', 'undeliverable', 4000],
+  ] as const) {
+    it(`a disposition notification that says ${status} ends the push as ${state}`, async () => {
+      await scene.phone(status, { answers: '202', imdn: status });
+      const wishes = { pushId: status, to: [`sip:${status}@${DOMAIN}`], qos, attributes: scene.notify };
+      await scene.code('shop', wishes);
+      const told = await until(() => scene.notified(status)[0]);
+      assert.deepEqual([told.state, told.code], [state, code]);
+    });
+  }
+
+  it('one that says that nothing will be told ends nothing', async () => {
+    const phone = await scene.phone('forbids', { answers: '202', imdn: 'forbidden' });
+    const sent = new Promise<ImdnSent>((resolve) => phone.on('imdn', resolve));
+    await scene.code('shop', { pushId: 'forbids', to: [`sip:forbids@${DOMAIN}`], qos, attributes: scene.notify });
+    assert.equal((await sent).answer, 200);
+    assert.equal((await awaiting('forbids')).state, 'awaiting-confirmation');
+    assert.deepEqual(scene.notified('forbids'), []);
   });
 
   it('a device that refuses is told of as such, each in its own words', async () => {

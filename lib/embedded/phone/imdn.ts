@@ -9,15 +9,7 @@ import type { HeaderField } from '../../model/push.ts';
 import type { Hop, SipStack } from '../../stack/types.ts';
 
 /** What a phone tells of the pushes that ask for it (RFC 5438 section 7.2.1). */
-export type PhoneImdn = (typeof PHONE_IMDN)[number];
-
-export const PHONE_IMDN: readonly ['delivered', 'displayed', 'failed', 'forbidden', 'error'] = [
-  'delivered',
-  'displayed',
-  'failed',
-  'forbidden',
-  'error',
-];
+export type PhoneImdn = 'delivered' | 'displayed' | 'failed' | 'forbidden' | 'error';
 
 /** What the sender of a message wants to be told (RFC 5438 section 6.3). */
 export interface ImdnWish {

@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
 import { messageOf, PpgError } from '../../base/errors.ts';
 import { Events } from '../../base/events.ts';
-import type { Logger } from '../../base/log.ts';
 import { formatHostPort } from '../../codec/sip/host.ts';
 import { SipHeaders, type SipRequest, type SipResponse } from '../../codec/sip/message.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
@@ -10,106 +8,21 @@ import { parseSipOnly } from '../../codec/sip/uri.ts';
 import type { HeaderField } from '../../model/push.ts';
 import type { ReceivedMessage } from '../../msrp/incoming.ts';
 import type { ServerCall } from '../../stack/server-call.ts';
-import type { TlsOptions } from '../../stack/tls-options.ts';
 import type { Hop, Protocol, ServerTransaction, SipStack } from '../../stack/types.ts';
 import { UserAgent } from '../../stack/user-agent.ts';
 import { type Answer, AnswerPlayer, type AnswerScript, parseAnswerScript } from './answer-script.ts';
 import { featuresOf } from './contact-features.ts';
+import type { Phone, PhoneEvents, PhoneOptions } from './device.ts';
 import type { ContentReference } from './entity.ts';
 import { fetchContent } from './fetch-content.ts';
-import { type MsrpScript, PhoneMsrp, type PhoneMsrpOptions } from './msrp.ts';
+import { ImdnTeller, withCpim } from './imdn.ts';
+import { type MsrpScript, PhoneMsrp } from './msrp.ts';
 import { type PhoneSubscribeOptions, PhoneSubscription } from './oma-push.ts';
 import { type PhoneCounters, PushLog, type ReceivedPush, withContent } from './push-log.ts';
-import { type Granted, Registration } from './registration.ts';
-import { contactAt, phoneStack } from './transport.ts';
+import { Registration } from './registration.ts';
+import { contactAt, loopbackOf, phoneStack } from './transport.ts';
 
-export interface PhoneOptions {
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Registrar. */
-  readonly server: { readonly host: string; readonly port: number };
-  /** `alice@example.com` or `sip:alice@example.com`. */
-  readonly user: string;
-  /** Values of `+g.oma.pusheventapp`; with none the contact has no such tag. */
-  readonly applications: readonly string[];
-  /** What it does with pushes, as a script or its text (see {@link parseAnswerScript}); default `200`. */
-  readonly answers?: AnswerScript | string;
-  /** `+sip.instance` without angle brackets; default a random `urn:uuid:…`; `''` for none. */
-  readonly instance?: string;
-  /** For a registrar that asks for it (digest); the user part is the name. */
-  readonly password?: string;
-  /** Seconds to register for, default 3600. */
-  readonly expires?: number;
-  /** Default udp. */
-  readonly transport?: Protocol;
-  /** Where it listens, default the loopback address of the server's family and a free port. Not used with `stack`. */
-  readonly listen?: { readonly host: string; readonly port: number };
-  /** For transport `tls`; without a certificate it listens nowhere, and is reached by the connection it registered over. */
-  readonly tls?: TlsOptions;
-  /** A stack of its own that it starts and stops; default: one that listens on `listen`. */
-  readonly stack?: SipStack;
-  /** Accept of OPTIONS answers and of 415 (default: any type). */
-  readonly accept?: readonly string[];
-  readonly userAgent?: string;
-  /** Whether it fetches what it is referred to. Default true. */
-  readonly fetches?: boolean;
-  /** PEM of the authority that signs the server it fetches content from; default those of the system. */
-  readonly ca?: string;
-  /** Takes calls and pushes by MSRP in them; default: calls are refused. */
-  readonly msrp?: PhoneMsrpOptions;
-  /** Subscribes to pushes once it has registered, and gets them as NOTIFYs; default: it does not. */
-  readonly subscribe?: PhoneSubscribeOptions;
-}
-
-// A type, not an interface: only a type fits EventMap's index signature.
-export type PhoneEvents = {
-  /**
-   * A MESSAGE, NOTIFY, INFO or other request that is not OPTIONS, once it was answered; a message by MSRP, whose method is
-   * SEND and whose headers are those of the first SEND; one that refers to its content
-   * (RFC 4483) and was taken, once that was fetched.
-   */
-  push: ReceivedPush;
-  /** Every successful REGISTER. */
-  registered: Granted;
-};
-
-/** A scripted device. */
-export interface Phone {
-  /** Listens, registers and subscribes. Rejects with PPG_E_SIP_TRANSPORT, PPG_E_SIP_TIMEOUT or, refused, PPG_E_FORBIDDEN. */
-  start(): Promise<void>;
-  /** De-registers, waiting for that no longer than two seconds, and closes its sockets. Never rejects. */
-  stop(): Promise<void>;
-  /** Closes its sockets without a word, as a phone does that loses its battery. */
-  vanish(): Promise<void>;
-  /** Registers anew. Rejects as start. */
-  register(): Promise<void>;
-  /** Takes its registration away and goes on listening. Rejects as start. */
-  deregister(): Promise<void>;
-  /** Subscribes to pushes anew, where it does at all. Rejects as start. */
-  subscribe(): Promise<void>;
-  /** Refreshes its subscription; answers the status, undefined without a subscription or an answer. */
-  refreshSubscription(): Promise<number | undefined>;
-  /** Unsubscribes and stays registered. Never rejects. */
-  unsubscribe(): Promise<void>;
-  /** Whether it has a subscription, as far as it knows. */
-  readonly subscribed: boolean;
-  /** Headers of the 2xx to its last SUBSCRIBE outside a dialog. */
-  readonly subscription: SipHeaders | undefined;
-  /** Plays another script from its beginning. */
-  answer(answers: AnswerScript | string): void;
-  /** What it does wrong by MSRP from now on. */
-  misbehave(script: MsrpScript): void;
-  /** Adds a listener; the function it returns takes it off again. */
-  on<K extends keyof PhoneEvents>(event: K, listener: (value: PhoneEvents[K]) => void): () => void;
-  readonly aor: string;
-  /** `urn:uuid:…`, or undefined. */
-  readonly instance: string | undefined;
-  /** Public GRUU, when the registrar gave one. */
-  readonly gruu: string | undefined;
-  /** Contact URI; throws PPG_E_STATE before start. */
-  readonly contact: string;
-  readonly counters: Readonly<PhoneCounters>;
-}
+export type { Phone, PhoneEvents, PhoneOptions } from './device.ts';
 
 /** Methods that it answers, without MSRP. */
 const ALLOW = 'MESSAGE, OPTIONS, NOTIFY, INFO';
@@ -136,7 +49,7 @@ class ScriptedPhone implements Phone {
   readonly #stack: SipStack;
   readonly #protocol: Protocol;
   readonly #player: AnswerPlayer;
-  readonly #log = new PushLog();
+  readonly #log: PushLog;
   readonly #events: Events<PhoneEvents>;
   /** Contact parameters: its features. */
   readonly #features: string;
@@ -144,6 +57,7 @@ class ScriptedPhone implements Phone {
   readonly #leaving = new AbortController();
   readonly #msrp: PhoneMsrp | undefined;
   readonly #agent: UserAgent | undefined;
+  readonly #teller: ImdnTeller | undefined;
   readonly #subscription: PhoneSubscription | undefined;
   #registration: Registration | undefined;
   #contact: string | undefined;
@@ -158,10 +72,15 @@ class ScriptedPhone implements Phone {
     this.#protocol = options.transport ?? 'udp';
     this.instance = options.instance === '' ? undefined : (options.instance ?? `urn:uuid:${randomUUID()}`);
     this.#features = featuresOf(options.applications, this.instance);
-    this.#accept = (options.accept ?? ['*/*']).join(', ');
+    const { accept = ['*/*'], imdn } = options;
+    this.#accept = (imdn === undefined ? accept : withCpim(accept)).join(', ');
+    this.#log = new PushLog(imdn !== undefined);
     this.#player = new AnswerPlayer(scriptOf(options.answers ?? '200'));
     this.#events = new Events((error) => options.log.error({ err: error }, 'a listener of a phone threw'));
     this.#stack = options.stack ?? phoneStack(options, this.#protocol);
+    const hop: Hop = { protocol: this.#protocol, ...options.server };
+    if (imdn !== undefined)
+      this.#teller = new ImdnTeller({ stack: this.#stack, clock: options.clock, hop, aor: this.aor, status: imdn });
     if (options.msrp === undefined && options.subscribe === undefined) {
       this.#stack.onRequest((transaction) => this.#onRequest(transaction));
       return;
@@ -171,7 +90,7 @@ class ScriptedPhone implements Phone {
     this.#agent.onRequest((transaction) => this.#onRequest(transaction));
     if (options.subscribe !== undefined) this.#subscription = this.#newSubscription(options.subscribe, this.#agent);
     if (options.msrp === undefined) return;
-    const host = listen?.host ?? '127.0.0.1';
+    const host = listen?.host ?? loopbackOf(options.server.host);
     const onMessage = (message: ReceivedMessage, call: ServerCall): void => this.#onMessage(message, call);
     this.#msrp = new PhoneMsrp({ ...options.msrp, clock, log, host, onMessage });
     this.#agent.onInvite((call) => this.#onCall(call));
@@ -354,7 +273,7 @@ class ScriptedPhone implements Phone {
       headers: new SipHeaders(fields),
       body,
     };
-    this.#events.emit('push', this.#log.note(request, 200, this.#options.clock.now()));
+    this.#take(this.#log.note(request, 200, this.#options.clock.now()));
   }
 
   #onPush(transaction: ServerTransaction): void {
@@ -364,8 +283,13 @@ class ScriptedPhone implements Phone {
     const answered = answer.kind === 'silent' ? 'silent' : answer.status;
     const push = this.#log.note(request, answered, this.#options.clock.now());
     const taken = answered !== 'silent' && answered < 300 && this.#options.fetches !== false;
-    if (push.reference === undefined || !taken) this.#events.emit('push', push);
+    if (push.reference === undefined || !taken) this.#take(push);
     else void this.#fetch(push, push.reference);
+  }
+
+  #take(push: ReceivedPush): void {
+    this.#events.emit('push', push);
+    void this.#teller?.tell(push)?.then((sent) => this.#events.emit('imdn', sent));
   }
 
   async #fetch(push: ReceivedPush, reference: ContentReference): Promise<void> {

@@ -12,8 +12,8 @@ import { register, SippDevice, type SippDeviceOptions } from './sipp.ts';
 
 const HOST = '127.0.0.1';
 /** Milliseconds after which the core gives up on a device; 30 s outside tests. */
-const ANSWER_TIMEOUT = 400;
-const CONFIRM_WAIT = 2000;
+const ANSWER_TIMEOUT = 800;
+const CONFIRM_WAIT = 3000;
 
 const content = {
   type: 'text/plain',

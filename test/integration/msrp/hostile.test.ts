@@ -4,7 +4,7 @@ import type { MsrpScript } from '../../../lib/embedded/phone/msrp.ts';
 import { tlsPair } from '../../support/tls-fixtures.ts';
 import { type Ending, MsrpScene, nextPush } from './scene.ts';
 
-const TIMES = { listen: { host: '127.0.0.1', port: 0 }, above: 0, transactionTime: 400, reportTime: 200 };
+const TIMES = { listen: { host: '127.0.0.1', port: 0 }, above: 0, transactionTime: 1500, reportTime: 1000 };
 
 const summary = ({ state, code, attempts }: Ending): unknown => [
   state,

@@ -336,7 +336,7 @@ function outcomeOf({ outcome, delay, deadline }: Extract<Step, { do: 'settle' }>
 
 describe('memory and SQLite stores', () => {
   it('give the same answers to the same history', async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120 }), async (steps) => {
         const history = new History();

@@ -68,6 +68,8 @@ export class RegEventSubscription {
   #timer: TimerHandle;
   #expires = REG_EVENT_EXPIRES;
   #refreshing = false;
+  /** A refresh waits for its time, and nothing that comes meanwhile makes it needless. */
+  #due = false;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #last: SubscriptionState | undefined;
   #ended = false;
@@ -116,12 +118,16 @@ export class RegEventSubscription {
     this.#end(refusalOf(answer));
   }
 
-  /** Asks for the whole state, now or as soon as the last time is long enough ago. */
-  refresh(): void {
+  /** Asks for the whole state, now (true) or as soon as the last time is long enough ago. */
+  refresh(): boolean {
     const { clock } = this.#o;
     const wait = this.#refreshedAt + SHORTEST_REFRESH - clock.now();
-    if (wait > 0) this.#wait(wait, () => void this.#refresh());
-    else void this.#refresh();
+    if (wait <= 0) void this.#refresh();
+    else if (!this.#due) {
+      this.#due = true;
+      this.#wait(wait, () => void this.#refresh());
+    }
+    return wait <= 0;
   }
 
   /** Ends it; the core is told. Never rejects. */
@@ -226,7 +232,7 @@ export class RegEventSubscription {
   // ---- its life
 
   #keep(seconds: number): void {
-    if (this.#dialog === undefined) return;
+    if (this.#dialog === undefined || this.#due) return;
     const left = seconds * 1000;
     // Early enough for a second try, and no earlier than half of the time.
     this.#wait(Math.max(SHORTEST_REFRESH, left / 2, left - 300_000), () => this.#renew());
@@ -241,6 +247,7 @@ export class RegEventSubscription {
   }
 
   async #refresh(): Promise<void> {
+    this.#due = false;
     const dialog = this.#dialog;
     if (dialog === undefined || this.#refreshing || this.#ended) return;
     this.#refreshing = true;

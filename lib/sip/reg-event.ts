@@ -47,6 +47,9 @@ export interface RegEventCounts {
 /** Longest time that somebody waits for the first NOTIFY, milliseconds: a push goes out by the core alone then. */
 const HOLD = 2000;
 
+/** A core that tells the state at a refresh does so by then. Milliseconds. */
+const TOLD_WITHIN = 500;
+
 /** Users whose refusal is remembered. */
 const MAX_REFUSED = 50_000;
 
@@ -75,6 +78,8 @@ interface Entry {
   /** Resolves with the first NOTIFY, the end, or after HOLD. */
   readonly heard: Promise<void>;
   readonly settle: () => void;
+  /** Who waits for the next NOTIFY. */
+  readonly renewals: Set<() => void>;
   failures: number;
 }
 
@@ -104,6 +109,8 @@ export class RegEvents {
   #rest = FIRST_REST;
   #restUntil = 0;
   #stopped = false;
+  /** Until the core has shown that it does not. */
+  #refreshTells = true;
 
   constructor(options: RegEventsOptions) {
     this.#o = { ...DEFAULT_REG_EVENT, ...options };
@@ -139,6 +146,16 @@ export class RegEvents {
     return this.#enter(aor, refusal?.failures ?? 0)?.heard;
   }
 
+  /**
+   * Has the core tell anew of a user who is watched: not every core tells of a registration by itself. Undefined when he is
+   * not; else resolves with the next NOTIFY, or after two seconds. Never rejects.
+   */
+  renew(aor: string): Promise<void> | undefined {
+    const entry = this.#entryOf(aor);
+    if (entry === undefined || !entry.subscription.isLive) return undefined;
+    return this.#refreshTells ? this.#refresh(entry) : this.#replace(entry);
+  }
+
   /** Forgets a user, and ends his subscription. */
   forget(aor: string): void {
     const entry = this.#entries.get(aor);
@@ -159,7 +176,7 @@ export class RegEvents {
     const entries = [...this.#entries.values()];
     this.#entries.clear();
     this.#covered.clear();
-    for (const { settle } of entries) settle();
+    for (const entry of entries) heardOf(entry);
     const told = entries.slice(0, perSecond).map(({ subscription }) => subscription.close());
     for (const { subscription } of entries.slice(perSecond)) subscription.abandon();
     let timer: TimerHandle;
@@ -168,6 +185,43 @@ export class RegEvents {
     });
     await Promise.race([Promise.allSettled(told), late]);
     clock.clearTimeout(timer);
+  }
+
+  async #refresh(entry: Entry): Promise<void> {
+    if (!entry.subscription.refresh()) {
+      await this.#next(entry, HOLD);
+      return;
+    }
+    if ((await this.#next(entry, TOLD_WITHIN)) || !entry.subscription.isLive) return;
+    // RFC 6665 section 4.2.1.2 has it tell the state at every SUBSCRIBE. Kamailio 5.6 does at the first of a subscription.
+    this.#refreshTells = false;
+    await this.#replace(entry);
+  }
+
+  /** One after the other: a core that knows subscribers by their Contact would end the new one for the old. */
+  async #replace(entry: Entry): Promise<void> {
+    const { aor, usedAt } = entry;
+    if (this.#entries.get(entry.aor) === entry) {
+      this.#remove(entry);
+      await entry.subscription.close();
+    }
+    if (this.#stopped) return;
+    await (this.#entryOf(aor) ?? this.#enter(aor, 0, usedAt))?.heard;
+  }
+
+  /** Resolves with true at the next NOTIFY, with false when it does not come in time. */
+  #next(entry: Entry, within: number): Promise<boolean> {
+    const { clock } = this.#o;
+    return new Promise((resolve) => {
+      const done = (heard: boolean): void => {
+        clock.clearTimeout(timer);
+        entry.renewals.delete(told);
+        resolve(heard);
+      };
+      const told = (): void => done(true);
+      const timer = clock.setTimeout(() => done(false), within);
+      entry.renewals.add(told);
+    });
   }
 
   #entryOf(aor: string): Entry | undefined {
@@ -212,6 +266,7 @@ export class RegEvents {
       begunAt: undefined,
       heard,
       settle,
+      renewals: new Set(),
       failures,
       subscription: this.#subscription(aor, () => entry),
     };
@@ -257,7 +312,7 @@ export class RegEvents {
   #remove(entry: Entry): void {
     if (this.#entries.get(entry.aor) === entry) this.#entries.delete(entry.aor);
     this.#queue.delete(entry);
-    entry.settle();
+    heardOf(entry);
   }
 
   #pump(): void {
@@ -290,7 +345,7 @@ export class RegEvents {
     if (this.#covered.size > MAX_COVERED) this.#covered.clear();
     for (const aor of table.aors) if (aor !== entry.aor) this.#covered.set(aor, entry);
     await Promise.all(updates.map((update) => this.#o.learn(update, table.tellsFeatures)));
-    entry.settle();
+    heardOf(entry);
   }
 
   #onNotify(entry: Entry, result: NotifyResult): void {
@@ -298,7 +353,7 @@ export class RegEvents {
     if (result === 'taken') {
       this.#refusals = 0;
       this.#rest = FIRST_REST;
-    } else entry.settle();
+    } else heardOf(entry);
   }
 
   #onEnd(entry: Entry, end: SubscriptionEnd): void {
@@ -340,4 +395,10 @@ export class RegEvents {
     this.#o.log.warn({ status, rest: this.#rest }, 'the core lets the gateway not subscribe to the reg event');
     this.#rest = Math.min(this.#rest * 2, LONGEST_REST);
   }
+}
+
+/** Whoever waits need wait no longer. */
+function heardOf({ settle, renewals }: Entry): void {
+  settle();
+  for (const done of renewals) done();
 }

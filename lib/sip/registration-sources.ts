@@ -40,6 +40,8 @@ export function withRegEvents(
     return known.registered ? known.devices.length > 0 : source === 'both';
   }
 
+  const hasDevices = (known: Known): boolean => known?.registered === true && known.devices.length > 0;
+
   function look(aor: string, known: Known): Known | Promise<Known> {
     // Where REGISTERs tell as well, the reg event is for what they left open.
     return source === 'both' && isEnough(known) ? known : completed(aor, known);
@@ -54,10 +56,17 @@ export function withRegEvents(
     const detailed = update.devices.length > 0 || update.removed.length > 0;
     if (update.kind === 'deregistered' || (source === 'both' && detailed)) return registrations.apply(update);
     const bare: RegistrationUpdate = source === 'both' ? update : { ...update, devices: [], removed: [] };
-    const asked = regEvents.ask(aor);
+    const first = regEvents.ask(aor);
+    const asked = first ?? regEvents.renew(aor);
     if (asked === undefined) return registrations.apply(bare);
     // Whoever is woken now should know the devices: the NOTIFY is about to tell them.
     held.set(aor, update);
+    // Nobody waits for one who was there: what is new of him comes with the NOTIFY.
+    if (first === undefined && hasDevices(await registrations.find(aor))) {
+      if (held.get(aor) !== update) return;
+      held.delete(aor);
+      return registrations.apply(bare);
+    }
     await asked;
     if (held.get(aor) !== update) return;
     held.delete(aor);

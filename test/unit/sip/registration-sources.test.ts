@@ -122,6 +122,70 @@ describe('registrations with the reg event as a source', () => {
         assert.deepEqual(heard, [`+${ALICE}`]);
       });
 
+      it('a REGISTER without devices has the core tell anew of who is watched', async () => {
+        void regEvents.ask(ALICE);
+        await settle();
+        core.last.tell(ALICE, []);
+        await settle();
+        heard.length = 0;
+        const told = sources.thirdParty(update());
+        await settle();
+        assert.deepEqual(core.last.refreshes, ['3600']);
+        assert.deepEqual(heard, [], 'nobody is woken before the devices are known');
+        core.last.tell(ALICE, [{ uri: 'sip:a@10.0.0.1' }]);
+        await told;
+        assert.equal(heard[0], `+${ALICE}`);
+        assert.deepEqual(contacts(await sources.find(ALICE)), ['sip:a@10.0.0.1']);
+      });
+
+      it('one more device of somebody who is there is asked for, and nobody waits for it', async () => {
+        void regEvents.ask(ALICE);
+        await settle();
+        core.last.tell(ALICE, [{ uri: 'sip:a@10.0.0.1' }]);
+        await settle();
+        await sources.thirdParty(update());
+        assert.deepEqual(core.last.refreshes, ['3600']);
+        // the next one is told within five seconds of the last SUBSCRIBE, and its turn outlives a NOTIFY
+        await sources.thirdParty(update());
+        core.last.tell(ALICE, [{ uri: 'sip:a@10.0.0.1' }, { uri: 'sip:b@10.0.0.1' }]);
+        await settle();
+        assert.deepEqual(contacts(await sources.find(ALICE)), ['sip:a@10.0.0.1', 'sip:b@10.0.0.1']);
+        await clock.advance(5000);
+        assert.deepEqual(core.last.refreshes, ['3600', '3600']);
+      });
+
+      it('a core that tells nothing at a refresh is subscribed to anew, the next time at once', async () => {
+        void regEvents.ask(ALICE);
+        await settle();
+        const before = core.last;
+        before.tell(ALICE, [{ uri: 'sip:a@10.0.0.1' }]);
+        await settle();
+        await sources.thirdParty(update());
+        await clock.advance(500);
+        assert.deepEqual(before.refreshes, ['3600', '0']);
+        assert.equal(core.subscriptions.length, 2);
+        core.last.tell(ALICE, [{ uri: 'sip:a@10.0.0.1' }, { uri: 'sip:b@10.0.0.1' }]);
+        await settle();
+        assert.deepEqual(contacts(await sources.find(ALICE)), ['sip:a@10.0.0.1', 'sip:b@10.0.0.1']);
+        await sources.thirdParty(update());
+        await settle();
+        assert.equal(core.subscriptions.length, 3);
+        assert.deepEqual(core.subscriptions[1]?.refreshes, ['0']);
+      });
+
+      it('who leaves while the core is asked anew stays away', async () => {
+        void regEvents.ask(ALICE);
+        await settle();
+        core.last.tell(ALICE, []);
+        await settle();
+        const told = sources.thirdParty(update());
+        await settle();
+        await sources.thirdParty(gone());
+        await clock.advance(3000);
+        await told;
+        assert.equal((await known.find(ALICE))?.registered, false);
+      });
+
       it('who left while his devices were asked for stays away', async () => {
         const told = sources.thirdParty(update());
         await settle();

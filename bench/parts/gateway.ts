@@ -10,9 +10,11 @@ export interface GatewayOptions {
   readonly file: string;
   /** Port of the device, which is the next hop. */
   readonly device: number;
-  /** Protocol port and secret of a drachtio server; without it the direct leg sends. */
   /** With accounts, rules, limits and a block list, as an operator has them. */
   readonly tenants?: boolean | undefined;
+  /** Sends by MSRP what is too large for a MESSAGE. */
+  readonly msrp?: boolean | undefined;
+  /** Protocol port and secret of a drachtio server; without it the direct leg sends. */
   readonly drachtio?: { readonly port: number; readonly secret: string } | undefined;
 }
 
@@ -24,8 +26,18 @@ export interface GatewayCommands {
   waiting(): Promise<string>;
   /** Devices whose capabilities were known when a push came, and those that were not, since it started. */
   capabilities(): { readonly hits: number; readonly misses: number };
+  /** MSRP sessions open now. */
+  sessions(): number;
+  /** Octets, after garbage collection where the process may (`--expose-gc`). */
+  memory(): Memory;
   /** Ends it in good order. */
   stop(): Promise<void>;
+}
+
+export interface Memory {
+  /** Of JavaScript, and of its buffers. */
+  readonly heap: number;
+  readonly resident: number;
 }
 
 const HOST = '127.0.0.1';
@@ -65,7 +77,7 @@ async function tenants(): Promise<Pick<NodeConfig, 'initiators' | 'accounts' | '
   return { initiators: [...others, own], accounts: [], block };
 }
 
-runPart(async ({ file, device, drachtio, tenants: many }: GatewayOptions): Promise<GatewayCommands> => {
+runPart(async ({ file, device, drachtio, msrp, tenants: many }: GatewayOptions): Promise<GatewayCommands> => {
   const node = await startNode(
     {
       domain: DOMAIN,
@@ -85,6 +97,7 @@ runPart(async ({ file, device, drachtio, tenants: many }: GatewayOptions): Promi
       sipd: { port: 0, drachtioPort: 0 },
       direct: { port: 0 },
       drachtio: { host: drachtio === undefined ? undefined : HOST, port: 0, ...drachtio },
+      ...(msrp === true && { msrp: { enabled: true, port: 0 } }),
       limits: {},
       retry: {},
       notify: { allowPrivate: true },
@@ -101,6 +114,12 @@ runPart(async ({ file, device, drachtio, tenants: many }: GatewayOptions): Promi
         .map(([what, count]) => `${count} ${what}`)
         .join(', '),
     capabilities: () => ({ ...node.ppg.capabilityCounts }),
+    sessions: () => node.ppg.msrp?.sessions ?? 0,
+    memory() {
+      globalThis.gc?.();
+      const { heapUsed, arrayBuffers, rss } = process.memoryUsage();
+      return { heap: heapUsed + arrayBuffers, resident: rss };
+    },
     async stop() {
       await node.stop();
     },

@@ -13,6 +13,9 @@ export interface PostShape {
   readonly after?: number | undefined;
 }
 
+/** Telephone number of a user. */
+export const numberOf = (user: number): string => `+3584${String(user).padStart(8, '0')}`;
+
 const CRLF = '\r\n';
 const BOUNDARY = 'bench-boundary-5e1f';
 
@@ -61,4 +64,4 @@ export function papPost({ host, port, path, notifyUrl, after }: PostShape): stri
 }
 
 /** Address-of-record of a recipient's number, as the gateway makes it of the address above. */
-export const aorOf = (user: number): string => `sip:+3584${String(user).padStart(8, '0')}@${DOMAIN}`;
+export const aorOf = (user: number): string => `sip:${numberOf(user)}@${DOMAIN}`;

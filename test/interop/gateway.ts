@@ -152,10 +152,11 @@ export class Gateway {
     return `sip:${this.#node.announced}`;
   }
 
-  /** Where it takes SIP by TLS, by its direct leg. */
+  /** Where it takes SIP from the core by TLS. */
   get tlsUri(): string {
     const { host } = parseHostPort(this.#node.announced);
-    return `sip:${formatHostPort({ host, port: this.#node.ports.directTls ?? 0 })};transport=tls`;
+    const { sipdTls, directTls } = this.#node.ports;
+    return `sip:${formatHostPort({ host, port: sipdTls ?? directTls ?? 0 })};transport=tls`;
   }
 
   /** Submits a confirmed push to a user of the domain and answers its push-id. */

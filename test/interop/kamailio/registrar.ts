@@ -123,6 +123,7 @@ const TLS = {
   PPG_SIP_TLS_CERT: tlsFile('server.pem'),
   PPG_SIP_TLS_KEY: tlsFile('server.key'),
   PPG_SIP_TLS_CA: tlsFile('ca.pem'),
+  PPG_SIPD_TLS_PORT: '0',
 };
 
 /** A scripted phone, and what it was pushed. */

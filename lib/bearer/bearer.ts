@@ -22,6 +22,11 @@ export interface DeliveryAttempt {
   readonly confirmed: boolean;
   /** Milliseconds since the epoch after which the content is worthless (SIP Expires). */
   readonly expiresAt: number;
+  /**
+   * Made when asked for; aborted when another attempt has taken over, so that whatever this one does is for nothing. A
+   * bearer whose attempts may outlast a SIP transaction listens to it, and bounds their time itself.
+   */
+  readonly abandoned?: () => AbortSignal;
 }
 
 /** `transform`: possible, with the content in another form. */

@@ -8,7 +8,7 @@ import { PAP } from '../model/result-codes.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
 import type { SendOutcome } from '../msrp/outgoing.ts';
 import { isBinaryBody, type SipSender } from '../sip/sender.ts';
-import { ADDRESSED_OCTETS, type AddressedOptions, createAddresser } from './addressed.ts';
+import { ADDRESSED_OCTETS, type AddressedOptions, addressedOctets, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
 import { type Form, type FormName, formOf } from './envelope.ts';
 import { call, type MsrpCall, type MsrpCaller, refusalOf } from './msrp-call.ts';
@@ -58,8 +58,9 @@ export interface MsrpBearer extends Bearer {
   stop(): Promise<void>;
 }
 
-/** An attempt ends before its lease does (two minutes), or another would begin beside it. */
-const ATTEMPT_TIME = 105_000;
+/** What an attempt may take beside its octets, and how slowly they may go on the whole: octets a millisecond. */
+const ATTEMPT_TIME = 120_000;
+const SLOWEST = 1;
 
 /** Sessions kept for the next push. */
 const MOST_IDLE = 1_000;
@@ -91,6 +92,7 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
   const addressed = createAddresser(bearer);
   const formFor = bearer.formFor ?? createFormChoice();
   const prepare = preparer();
+  const inviteOctets = addressedOctets(bearer) + SDP_OCTETS;
   const pool = new Pool(clock, idle);
 
   function offers(push: Push, target: DeliveryTarget): Offer {
@@ -106,7 +108,7 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
       return no(PAP.CAPABILITIES_MISMATCH, 'the device takes no such media type by MSRP');
     if (told?.maxSize !== undefined && form.body.length > told.maxSize)
       return no(PAP.CAPABILITIES_MISMATCH, `the device takes ${told.maxSize} octets by MSRP`);
-    const fits = { binary: false, route: false, bytes: ADDRESSED_OCTETS + SDP_OCTETS + form.headerBytes };
+    const fits = { binary: false, route: false, bytes: inviteOctets + form.headerBytes };
     if (!sender.fits(fits)) return no(PAP.TRANSFORMATION_FAILURE, 'no SIP leg carries the INVITE of an MSRP session');
     if (told === undefined && form.bytes <= above && !form.binary)
       return no(PAP.TRANSFORMATION_FAILURE, 'the device told nothing of MSRP');
@@ -125,29 +127,34 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
     if (way === undefined) return failed(PAP.ADDRESS_ERROR, 'the address cannot stand in a SIP message');
     const marks = way.headers.filter(({ name }) => name === 'X-Wap-Push-Id' || name === 'X-Wap-Push-Info');
     const enough = new AbortController();
-    const late = (): void => enough.abort(`not done within ${ATTEMPT_TIME / 1000} s`);
-    const timer = clock.setTimeout(late, ATTEMPT_TIME);
+    const timer = clock.setTimeout(() => enough.abort('not done in time'), timeFor(form, attempt.expiresAt));
+    const abandoned = attempt.abandoned?.();
+    const signal = abandoned === undefined ? enough.signal : AbortSignal.any([enough.signal, abandoned]);
     try {
       const key = target.kind === 'device' ? keyOf(attempt) : undefined;
       const kept = key === undefined ? undefined : pool.take(key);
       if (kept !== undefined && refusalOf(kept.media, form.type, form.body.length) === undefined) {
-        const outcome = await send(kept, attempt, form, marks, enough.signal);
+        const outcome = await send(kept, attempt, form, marks, signal);
         // It had died unnoticed: nothing has left, and a new one may do.
         if (outcome.kind !== 'lost' || outcome.begun) return await ended(kept, key, outcome, attempt);
       }
       await kept?.end();
-      const made = await call(caller, way, form.onInvite, target.kind, enough.signal);
+      const made = await call(caller, way, form.onInvite, target.kind, signal);
       if (made.kind === 'none') return made.result;
       const refusal = refusalOf(made.call.media, form.type, form.body.length);
       if (refusal !== undefined) {
         await made.call.end();
         return withLeg(mismatch(refusal), made.call.leg);
       }
-      return await ended(made.call, key, await send(made.call, attempt, form, marks, enough.signal), attempt);
+      return await ended(made.call, key, await send(made.call, attempt, form, marks, signal), attempt);
     } finally {
       clock.clearTimeout(timer);
     }
   }
+
+  /** Beyond it nobody waits, or the peer keeps a place by taking an octet now and then. */
+  const timeFor = ({ body }: Prepared, expiresAt: number): number =>
+    Math.min(ATTEMPT_TIME + body.length / SLOWEST, Math.max(0, expiresAt - clock.now()));
 
   function send(
     { session }: MsrpCall,

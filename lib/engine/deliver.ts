@@ -19,6 +19,7 @@ import { callIdOf } from './call-id.ts';
 import type { CapabilitySource } from './capability-source.ts';
 import { chooseBearer, failedBearers, NO_BEARER_NAME } from './choose-bearer.ts';
 import type { HopPace } from './hop-pace.ts';
+import type { Leases } from './leases.ts';
 import { type EngineLimits, LEASE, type RetryPolicy } from './limits.ts';
 import type { Notifier } from './notifier.ts';
 import { attemptRecord, outcomeOf, wantsProof } from './outcome.ts';
@@ -48,6 +49,8 @@ export interface DelivererOptions {
   readonly domain: string;
   /** A lease for the next push of the same subscriber, or undefined when nothing more may start now. */
   readonly nextLease: () => Lease | undefined;
+  /** Keeps the leases of what is under way. */
+  readonly leases: Pick<Leases, 'begin' | 'end' | 'signal'>;
   /** Gets the notifications that final states made, or hears that the store owes one. */
   readonly notifier: Pick<Notifier, 'hasRoom' | 'send' | 'kick'>;
   /** Knows what is told of a push while it is tried. */
@@ -76,6 +79,7 @@ export class Deliverer {
   }
 
   async #safely(claim: Claim): Promise<Claim | undefined> {
+    this.#o.leases.begin(claim);
     try {
       return await this.#once(claim);
     } catch (error) {
@@ -86,6 +90,8 @@ export class Deliverer {
         'an attempt could not be finished; its lease will bring the push back',
       );
       return undefined;
+    } finally {
+      this.#o.leases.end(claim);
     }
   }
 
@@ -233,7 +239,7 @@ export class Deliverer {
   /** By the best bearer; when that one's form of the push is refused, by the next. */
   async #try(claim: Claim, target: DeliveryTarget, startedAt: number): Promise<Tried> {
     const { pushData: push } = claim;
-    const { bearers, bearerNames, domain, clock } = this.#o;
+    const { bearers, bearerNames, domain, clock, leases } = this.#o;
     const device = targetId(target);
     const callId = callIdOf(claim, device, domain);
     const failed = failedBearers(claim.attempts, device);
@@ -256,6 +262,7 @@ export class Deliverer {
               fromTag: callId.slice(0, 16),
               confirmed: wantsProof(push) && bearer.confirms !== false,
               expiresAt: push.expiresAt,
+              abandoned: () => leases.signal(claim),
             });
       const by = { id: device, bearer: bearer?.name ?? NO_BEARER_NAME, callId, startedAt };
       const record = attemptRecord(claim, by, result, clock.now());

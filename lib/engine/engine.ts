@@ -18,6 +18,7 @@ import { cancelAnswer, tellCancelled } from './cancel.ts';
 import type { CapabilitySource } from './capability-source.ts';
 import { Deliverer } from './deliver.ts';
 import { HopPace, type HopPacePolicy } from './hop-pace.ts';
+import { Leases } from './leases.ts';
 import type { EngineLimits, RetryPolicy } from './limits.ts';
 import { Notifier, type NotifyPolicy, type Post } from './notifier.ts';
 import { Operator } from './operator.ts';
@@ -83,6 +84,7 @@ export class Engine implements PapService {
   readonly #scheduler: Scheduler;
   readonly #notifier: Notifier;
   readonly #prover: Prover;
+  readonly #leases: Leases;
   readonly #acceptor: AcceptorOptions;
   /** For operators. */
   readonly operator: Operator;
@@ -117,8 +119,10 @@ export class Engine implements PapService {
       onEnded: () => this.#notifier.kick(),
       onFreed: () => this.#scheduler.kick(),
     });
+    this.#leases = new Leases({ store, clock, log });
     const deliverer = new Deliverer({
       ...options,
+      leases: this.#leases,
       proofs: this.#prover,
       pace,
       nextLease: () => this.#scheduler.nextLease(),
@@ -176,6 +180,7 @@ export class Engine implements PapService {
 
   async #drain(): Promise<void> {
     await this.#scheduler.stop();
+    this.#leases.stop();
     await this.#notifier.stop();
   }
 

@@ -48,5 +48,5 @@ export const DEFAULT_RETRY: RetryPolicy = {
   longestRetryAfter: HOUR,
 };
 
-/** Longer than a SIP transaction (32 s) plus the leg's guard timer, so that a living attempt never loses its lease. */
+/** How long a claim holds unless it is renewed: longer than a SIP transaction (32 s), so that most attempts need one lease. */
 export const LEASE: number = 2 * MINUTE;

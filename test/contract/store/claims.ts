@@ -121,6 +121,25 @@ export const claimRules: StoreRules = (use) => {
       assert.deepEqual(await store.renew([held], T0 + 900), [false]);
     });
 
+    it('a renewed claim is settled as any other, by its attempt', async () => {
+      const { store } = use();
+      const claim = await submitAndClaim(store, 'k1', { lease: lease(T0 + 100) });
+      await submit(store, 'k2');
+      assert.deepEqual(await store.renew([claim], T0 + 60_000), [true]);
+      assert.equal((await store.nextDue()).claims, T0 + 60_000);
+      const { applied, next } = await settle(store, claim, delivered, { at: T0 + 50_000, next: lease(T0 + 70_000) });
+      assert.deepEqual([applied, next?.push], [true, 'k2']);
+    });
+
+    it('what another attempt has taken over is not renewed, and the new one keeps its lease', async () => {
+      const { store } = use();
+      const old = await submitAndClaim(store, 'k1', { lease: lease(T0 + 100) });
+      const [claim] = await store.claimDue({ now: T0 + 100, limit: 1, ...lease(T0 + 200) });
+      assert.deepEqual(await store.renew([old], T0 + 900), [false]);
+      assert.equal((await store.nextDue()).claims, T0 + 200);
+      assert.deepEqual(await store.renew([claim ?? old], T0 + 900), [true]);
+    });
+
     it('nextDue tells when there is something to claim', async () => {
       const { store } = use();
       assert.deepEqual(await store.nextDue(), {});

@@ -49,6 +49,18 @@ export const lifeRules: StoreRules = (use) => {
       for (const call of calls) await assert.rejects(call, closed, call.toString());
     });
 
+    for (const how of ['closed', 'killed'] as const) {
+      it(`a ${how} process leaves no lease behind, though it was renewed`, async () => {
+        const { store, reopen } = use();
+        const claim = await submitAndClaim(store, 'k1', { lease: lease(T0 + 100) });
+        await store.renew([claim], T0 + HOUR);
+        const again = await reopen(how, T0 + 10);
+        const [next] = await again.claimDue({ now: T0 + 10, limit: 1, ...lease() });
+        assert.deepEqual([next?.push, next?.attempt, next?.attempted], ['k1', 2, 'unknown']);
+        assert.deepEqual(await again.renew([claim], T0 + HOUR), [false]);
+      });
+    }
+
     it('content is there for a recipient until that recipient is final', async () => {
       const { store, reopen } = use();
       const content = { type: 'a/b', headers: [{ name: 'Expires', value: 'never' }], body: Buffer.from([0, 255, 0]) };

@@ -152,7 +152,7 @@ export class SipdNet {
     const hostPorts = await connectSrf(srf, this.connectOptions());
     disconnectSrf(srf);
     this.#listening = hostPorts.split(',').map((point) => ({
-      protocol: point.startsWith('tcp') ? ('tcp' as const) : ('udp' as const),
+      protocol: point.slice(0, point.indexOf('/')) as Protocol,
       port: Number(point.slice(point.lastIndexOf(':') + 1)),
     }));
     while (this.clients > 0) await new Promise((resolve) => setImmediate(resolve));

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { type FormName, formOf } from '../../lib/bearer/envelope.ts';
+import { createImdnAsker } from '../../lib/bearer/imdn.ts';
 import { needsPrefix } from '../../lib/bearer/push-headers.ts';
 import { SipHeaders } from '../../lib/codec/sip/message.ts';
 import { parseSip } from '../../lib/codec/sip/parse.ts';
 import { writeSip } from '../../lib/codec/sip/write.ts';
 import { type PushEntity, readEntity } from '../../lib/embedded/phone/entity.ts';
 import type { Content } from '../../lib/model/push.ts';
+import { tokenSecret } from '../../lib/security/token-secret.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { ACCEPTED_AT, fakeAttempt } from '../support/fake-push.ts';
 
 /** What does not belong to the entity, or is the gateway's own word. */
 const HOP = new Set(
@@ -81,6 +85,26 @@ describe('profiles of a push', () => {
       );
     });
   }
+
+  it('in a message/cpim: type, headers and octets that went in come out, in order', () => {
+    const clock = new FakeClock(ACCEPTED_AT);
+    const asker = createImdnAsker({ secret: tokenSecret(undefined), clock, identity: 'sip:push@ppg.example.com' });
+    fc.assert(
+      fc.property(content, (given) => {
+        const form = asker.wrap(fakeAttempt({}), given);
+        assert.ok(form !== undefined);
+        const entity = readEntity(new SipHeaders(form.headers), form.body, true);
+        assert.equal(entity.malformed, undefined);
+        assert.deepEqual([entity.profile, entity.type], ['cpim', given.type]);
+        assert.equal(entity.imdn?.sender, 'sip:push@ppg.example.com');
+        assert.deepEqual(
+          entity.headers.map((field) => ({ ...field })),
+          given.headers.filter((field) => !HOP.has(field.name.toLowerCase())).map((field) => ({ ...field })),
+        );
+        assert.ok(entity.body.equals(given.body));
+      }),
+    );
+  });
 
   it('bare: what SIP could misread is left out and named, the rest comes out', () => {
     fc.assert(

@@ -1,9 +1,11 @@
 import { PpgError } from '../lib/base/errors.ts';
+import type { Writable } from '../lib/base/writable.ts';
 import { identify, type PapDocument } from '../lib/codec/pap/document.ts';
 import { isIdentifier } from '../lib/codec/pap/identifier.ts';
-import type { ProgressNote, PushMessage } from '../lib/codec/pap/messages.ts';
+import type { ProgressNote, PushMessage, PushResponse } from '../lib/codec/pap/messages.ts';
 import { commonVersion, DEFAULT_VERSION, isSupportedVersion } from '../lib/codec/pap/version.ts';
 import {
+  type Written,
   writeBadMessageResponse,
   writeCancelResponse,
   writeCcqResponse,
@@ -45,17 +47,13 @@ export const pushAnswer = (
   replyTime: number,
   sender: Sender,
   progressNotes: readonly ProgressNote[] = [],
-): string =>
-  writePushResponse({
-    papVersion: message.papVersion,
-    pushId: message.pushId,
-    ...(sender.address !== undefined && { senderAddress: sender.address }),
-    ...(sender.name !== undefined && { senderName: sender.name }),
-    replyTime,
-    progressNotes,
-    code,
-    desc,
-  });
+): string => {
+  const { papVersion, pushId } = message;
+  const answer: Writable<Written<PushResponse>> = { papVersion, pushId, replyTime, progressNotes, code, desc };
+  if (sender.address !== undefined) answer.senderAddress = sender.address;
+  if (sender.name !== undefined) answer.senderName = sender.name;
+  return writePushResponse(answer);
+};
 
 /** Stages of progress-note, in order; docs/pap.md says what each means. */
 export const PROGRESS_STAGES = ['received', 'accepted'] as const;

@@ -323,17 +323,9 @@ function charsetOf(control: MimePart | undefined, media: MediaType): string | un
   return type?.parameters.get('charset');
 }
 
-function send(
-  response: ServerResponse,
-  status: number,
-  xml: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
+function send(response: ServerResponse, status: number, xml: string, headers?: Readonly<Record<string, string>>): void {
   if (response.headersSent || response.destroyed) return;
-  response.writeHead(status, {
-    'Content-Type': PAP_CONTENT_TYPE,
-    'Content-Length': Buffer.byteLength(xml),
-    ...headers,
-  });
+  const own = { 'Content-Type': PAP_CONTENT_TYPE, 'Content-Length': Buffer.byteLength(xml) };
+  response.writeHead(status, headers === undefined ? own : { ...own, ...headers });
   response.end(xml);
 }

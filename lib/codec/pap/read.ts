@@ -42,7 +42,8 @@ export function readPapDocument(document: PapDocument, strict = false): PapMessa
   }
   const productName = pap.text('product-name');
   const { supported } = declared;
-  const message = { ...READERS[pap.only.name as MessageName](pap.only), papVersion: version } as Writable<PapMessage>;
+  const message = READERS[pap.only.name as MessageName](pap.only) as Writable<PapMessage>;
+  message.papVersion = version;
   if (supported !== undefined) message.supportedVersions = supported;
   if (productName !== undefined) message.productName = productName;
   return message;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EntityProfile } from '../../lib/embedded/phone/entity.ts';
+import type { PhoneOptions } from '../../lib/embedded/phone/phone.ts';
 import type { HeaderField } from '../../lib/model/push.ts';
 import { freePorts } from '../support/ports.ts';
 import { DOMAIN, Scene, until } from './scene.ts';
@@ -48,12 +49,14 @@ describe('REQ9: every push header is at the device as it was submitted', () => {
     user: string,
     application: string,
     to: Scene,
+    more: Partial<PhoneOptions> = {},
   ): Promise<[EntityProfile, readonly HeaderField[]]> {
-    const phone = await to.phone(user, { applications: [application] });
+    const phone = await to.phone(user, { applications: [application], ...more });
     const id = { name: 'X-Wap-Application-Id', value: `x-wap-application:${application}` };
     const headers = [...HEADERS, id].map(({ name, value }) => `${name}: ${value}`);
     const wishes = { pushId: user, to: [`sip:${user}@${DOMAIN}`], type: 'application/x-any', body: BODY };
-    assert.equal(await to.code('shop', { ...wishes, headers: [...HOP, ...headers] }), 1001);
+    const qos = 'delivery-method="confirmed"';
+    assert.equal(await to.code('shop', { ...wishes, qos, headers: [...HOP, ...headers] }), 1001);
     const push = await until(() => phone.pushes[0]);
     assert.equal(push.malformed, undefined);
     assert.equal(push.contentType, 'application/x-any');
@@ -83,6 +86,24 @@ describe('REQ9: every push header is at the device as it was submitted', () => {
       headers,
       HEADERS.filter(({ name }) => !dropped.has(name)),
     );
+  });
+
+  it('in a session, where the way to the device carries text only', async () => {
+    const text = await Scene.of({ config: { msrp: { enabled: true, port: 0 } }, sip: { leg: 'drachtio' } });
+    try {
+      assert.deepEqual(await arrived('session', 'wml.ua', text, { msrp: {} }), ['headers', HEADERS]);
+    } finally {
+      await text.close();
+    }
+  });
+
+  it('in a message/cpim, where the device is asked for a notification', async () => {
+    const asking = await Scene.of({ sip: { imdn: 'auto' } });
+    try {
+      assert.deepEqual(await arrived('cpim', 'wml.ua', asking, { imdn: 'delivered' }), ['cpim', HEADERS]);
+    } finally {
+      await asking.close();
+    }
   });
 
   it('by reference, where the way to the device carries text only', async () => {

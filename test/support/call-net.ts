@@ -82,6 +82,7 @@ const Srf = createRequire(import.meta.url)('drachtio-srf') as new (tags?: readon
 
 /** How a call of a phone went. */
 export interface Placed {
+  /** Statuses as they came; one that is repeated, since the INVITE was, counts once (RFC 3261 section 17.2.1). */
   readonly provisional: number[];
   /** The 2xx and its dialog, or the refusal. */
   readonly final: Promise<{ readonly response: SipResponse; readonly dialog?: Dialog }>;
@@ -149,7 +150,9 @@ export class Phone {
     let cancel = (): void => undefined;
     const final = new Promise<{ response: SipResponse; dialog?: Dialog }>((resolve, reject) => {
       const call = this.agent.invite(this.request('INVITE', port, parts), hopTo(port), {
-        onProvisional: (response) => void provisional.push(response.status),
+        onProvisional: ({ status }) => {
+          if (provisional.at(-1) !== status) provisional.push(status);
+        },
         onAnswer: (dialog, response) => resolve({ response, dialog }),
         onRefused: (response) => resolve({ response }),
         onFailure: (failure, cause) => reject(new Error(failure, { cause })),

@@ -25,6 +25,12 @@ const Srf = createRequire(import.meta.url)('drachtio-srf') as new () => RealSrf;
 
 export const newSrf = (): RealSrf => new Srf();
 
+/** Resolves when the server has done what the application asked of it so far: it refuses a request behind all that. */
+export const carriedOut = (srf: RealSrf): Promise<void> =>
+  new Promise((resolve) => {
+    srf.request('urn:nowhere', { method: 'OPTIONS', headers: {} }, () => resolve());
+  });
+
 /** A stack on loopback ports of the system's choice. */
 export const newStack = (timers: Partial<TimerValues> = {}): SipStack =>
   createSipStack({

@@ -5,7 +5,7 @@ import type { PapHttpHandler } from '../../../handlers/pap.ts';
 import type { RequestLike, ResponseLike, SipHandler } from '../../../lib/sip/leg.ts';
 import { connectSrf } from '../../../lib/sip/srf-link.ts';
 import { Endpoint } from '../../support/pap-endpoint.ts';
-import type { RealSrf, SipdNet } from '../../support/sipd-net.ts';
+import { carriedOut, type RealSrf, type SipdNet } from '../../support/sipd-net.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -82,6 +82,7 @@ export class HostApp {
     this.#routes(mounted.front);
     this.#endpoint = await Endpoint.of(createServer(this.#web(mounted)));
     await connectSrf(this.srf, this.#net.connectOptions());
+    await carriedOut(this.srf);
     return this;
   }
 

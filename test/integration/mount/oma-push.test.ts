@@ -4,6 +4,7 @@ import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
 import type { HeaderField } from '../../../lib/model/push.ts';
 import type { Ppg } from '../../../lib/ppg.ts';
 import type { SipHandler } from '../../../lib/sip/leg.ts';
+import { carriedOut } from '../../support/sipd-net.ts';
 import { DOMAIN, type HostApp, type Router } from './host-app.ts';
 import { type Form, inState, Scene } from './scene.ts';
 import type { User } from './user.ts';
@@ -34,6 +35,7 @@ for (const form of ['mount', 'chain'] as const) {
         res.send(404, { headers: { 'X-App': 'mine' } });
       };
       (app.srf as unknown as Router).use('subscribe', ...(as === 'chain' ? [ppg.middleware, own] : [own]));
+      await carriedOut(app.srf);
     }
 
     const subscribe = (uri: string, event: string, more: readonly HeaderField[] = []): ReturnType<User['ask']> =>

@@ -4,6 +4,7 @@ import type { AddressedOptions } from './bearer/addressed.ts';
 import type { Bearer } from './bearer/bearer.ts';
 import { createMsrpBearer } from './bearer/msrp-session.ts';
 import { createFormChoice, type ProfileRule } from './bearer/profile.ts';
+import type { SipMessageBearerOptions } from './bearer/sip-message.ts';
 import type { StatusReadings } from './bearer/sip-outcome.ts';
 import { type MsrpCounters, MsrpEndpoint } from './msrp/endpoint.ts';
 import type { MsrpOptions } from './msrp-options.ts';
@@ -20,6 +21,8 @@ export interface Msrp {
   readonly tlsPort: number | undefined;
   /** Rejects with PPG_E_LISTEN. */
   start(): Promise<void>;
+  /** Reads the certificate again; what is open stays. Throws PPG_E_OPTIONS, and then keeps the old one. */
+  reloadTls(): void;
   /** Hangs up, and closes what is open. */
   stop(): Promise<void>;
 }
@@ -30,6 +33,8 @@ export interface MsrpBearerSetting extends AddressedOptions {
   readonly log: Logger;
   readonly readings: StatusReadings;
   readonly profiles: readonly ProfileRule[];
+  /** Learns what devices do not take. */
+  readonly onRefused: SipMessageBearerOptions['onRefused'];
 }
 
 /** Throws PPG_E_OPTIONS for a certificate that cannot be used. */
@@ -57,6 +62,9 @@ export function createMsrp(options: MsrpOptions, setting: MsrpBearerSetting): Ms
       return endpoint.port(true);
     },
     start: () => endpoint.start(),
+    reloadTls() {
+      if (tls !== undefined) endpoint.reloadTls(pemOf(tls));
+    },
     async stop() {
       await bearer.stop();
       await endpoint.stop();

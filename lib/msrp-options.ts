@@ -10,7 +10,7 @@ export interface MsrpOptions extends MsrpPolicy {
   readonly advertise?: string | undefined;
   /** Certificate and key, as PEM or names of files; with them sessions are over TLS unless `secure` is false. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly port: number } | undefined;
-  /** Octets of content in a chunk, 2,048 to 65,536. Default 16,384. */
+  /** Octets of content and push headers in a chunk, 2,048 to 65,536. Default 8,192. */
   readonly chunkBytes: number;
   /** Without a sign of life for so long the peer is gone. Default 30 s. */
   readonly transactionTime: number;

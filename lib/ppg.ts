@@ -140,6 +140,7 @@ export function createPpg(given: PpgOptions): Ppg {
     vouches: tenancy.vouches,
     readings,
     profiles: sip.profiles,
+    onRefused: capabilities.learnRefusal,
   };
   const omaPush =
     sip.omaPush === false ? undefined : createOmaPush(sip.omaPush, { clock, log, domain, registrations, sender });
@@ -150,7 +151,6 @@ export function createPpg(given: PpgOptions): Ppg {
     omaPush,
     imdn: sip.imdn === 'auto' ? imdn : undefined,
     redirects: { follow: sip.followRedirects, nextHop: sip.nextHop, domain },
-    onRefused: (aor, device, refusal) => capabilities.learnRefusal(aor, device, refusal),
     content: options.content,
     secret,
     confirmWait: limits.confirmWait,
@@ -284,7 +284,10 @@ export function createPpg(given: PpgOptions): Ppg {
     status: (pushId, initiator = 'app') => engine.find(initiator, pushId),
     on: (event, listener) => events.on(event, listener),
     counts: () => keep.counts(),
-    reloadTls: () => legs.stack?.reloadTls(),
+    reloadTls() {
+      legs.stack?.reloadTls();
+      msrp?.reloadTls();
+    },
     get wakesWaiting() {
       return engine.wakesWaiting;
     },

@@ -7,7 +7,7 @@ import { PAP } from '../model/result-codes.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
 import { remoteOfAnswer } from '../msrp/remote.ts';
 import type { MsrpSession } from '../msrp/session.ts';
-import type { SipDialog } from '../sip/leg.ts';
+import type { SipAnswer, SipDialog } from '../sip/leg.ts';
 import type { SipSender } from '../sip/sender.ts';
 import type { Addressed } from './addressed.ts';
 import { inviteOutcome, mismatch } from './msrp-outcome.ts';
@@ -41,7 +41,12 @@ export interface MsrpCall {
 
 export type CallResult =
   | { readonly kind: 'call'; readonly call: MsrpCall }
-  | { readonly kind: 'none'; readonly result: DeliveryResult & { readonly leg?: string } };
+  | {
+      readonly kind: 'none';
+      readonly result: DeliveryResult & { readonly leg?: string };
+      /** What refused the INVITE; undefined where nothing did. */
+      readonly answer?: SipAnswer;
+    };
 
 const SDP: HeaderField = { name: 'Content-Type', value: 'application/sdp' };
 
@@ -82,7 +87,7 @@ export async function call(
   clock.clearTimeout(timer);
   if (answer.kind !== 'dialog') {
     session.close();
-    return none(inviteOutcome(answer, target, caller.readings), leg);
+    return { ...none(inviteOutcome(answer, target, caller.readings), leg), answer };
   }
   const { dialog } = answer;
   try {
@@ -126,7 +131,7 @@ export function refusalOf({ acceptTypes, maxSize }: MessageMedia, type: string, 
   return undefined;
 }
 
-const none = (result: DeliveryResult, leg?: string): CallResult => ({
+const none = (result: DeliveryResult, leg?: string): Extract<CallResult, { kind: 'none' }> => ({
   kind: 'none',
   result: leg === undefined ? result : { ...result, leg },
 });

@@ -3,10 +3,12 @@ import type { Logger } from '../base/log.ts';
 import { isMsrpHeader } from '../codec/msrp/write.ts';
 import { acceptsType } from '../codec/sdp/message-media.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
+import type { Device } from '../model/device.ts';
 import type { Content, HeaderField, Push } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
 import type { SendOutcome } from '../msrp/outgoing.ts';
+import type { SipAnswer } from '../sip/leg.ts';
 import { isBinaryBody, type SipSender } from '../sip/sender.ts';
 import { ADDRESSED_OCTETS, type AddressedOptions, addressedOctets, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
@@ -14,6 +16,7 @@ import { type Form, type FormName, formOf } from './envelope.ts';
 import { call, type MsrpCall, type MsrpCaller, refusalOf } from './msrp-call.ts';
 import { mismatch, sendOutcome } from './msrp-outcome.ts';
 import { createFormChoice, type FormChoice } from './profile.ts';
+import type { SipMessageBearerOptions } from './sip-message.ts';
 import type { StatusReadings } from './sip-outcome.ts';
 
 export interface MsrpBearerOptions extends AddressedOptions {
@@ -21,6 +24,8 @@ export interface MsrpBearerOptions extends AddressedOptions {
   readonly endpoint: MsrpEndpoint;
   readonly log: Logger;
   readonly formFor?: FormChoice | undefined;
+  /** Told of a device that did not take the offer of a session. Must not throw. */
+  readonly onRefused?: SipMessageBearerOptions['onRefused'];
   readonly options?: Partial<MsrpPolicy> & { readonly readings?: StatusReadings | undefined };
 }
 
@@ -140,7 +145,10 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
       }
       await kept?.end();
       const made = await call(caller, way, form.onInvite, target.kind, signal);
-      if (made.kind === 'none') return made.result;
+      if (made.kind === 'none') {
+        if (target.kind === 'device') tellRefusal(address.aor, target.device, made.answer);
+        return made.result;
+      }
       const refusal = refusalOf(made.call.media, form.type, form.body.length);
       if (refusal !== undefined) {
         await made.call.end();
@@ -150,6 +158,20 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
     } finally {
       clock.clearTimeout(timer);
     }
+  }
+
+  function tellRefusal(aor: string, device: Device, answer: SipAnswer | undefined): void {
+    if (bearer.onRefused === undefined || answer?.kind !== 'response' || answer.status < 400 || answer.local) return;
+    const { status, all } = answer;
+    bearer.onRefused(aor, device, {
+      status,
+      get: (name) => answer.get(name),
+      ...(all !== undefined && { all: (name: string) => answer.all?.(name) ?? [] }),
+      method: 'INVITE',
+      offeredMsrp: true,
+      type: 'application/sdp',
+      bytes: 0,
+    });
   }
 
   /** Beyond it nobody waits, or the peer keeps a place by taking an octet now and then. */

@@ -1,5 +1,10 @@
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import {
+  connect as connectTls,
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type Server as TlsServer,
+} from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import { messageOf, PpgError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
@@ -38,7 +43,8 @@ export interface MsrpEndpointLimits extends SendTimes {
 }
 
 export const DEFAULT_MSRP: MsrpEndpointLimits = {
-  chunkBytes: 16_384,
+  // Kamailio's relay takes frames up to 11,240 octets, paths and all.
+  chunkBytes: 8_192,
   transactionTime: 30_000,
   reportTime: 30_000,
   connectTime: 10_000,
@@ -57,6 +63,11 @@ export interface MsrpCounters {
   bytesSent: number;
 }
 
+/** RFC 7525 and RFC 8996: nothing older than TLS 1.2. */
+const MIN_VERSION = 'TLSv1.2';
+
+const contextOf = ({ cert, key }: MsrpCertificate): SecureContextOptions => ({ cert, key, minVersion: MIN_VERSION });
+
 /** RFC 6135 section 4.2.1: the port of whoever does not listen. */
 const DISCARD_PORT = 9;
 
@@ -65,12 +76,12 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
   readonly clock: Clock;
   readonly times: SendTimes;
   readonly bindTime: number;
-  /** What an SDP has to say of our certificate; undefined without one. */
-  readonly fingerprint: Fingerprint | undefined;
   readonly counters: MsrpCounters = { sessions: 0, connections: 0, bytesReceived: 0, bytesSent: 0 };
   readonly #options: MsrpEndpointOptions;
   readonly #limits: MsrpEndpointLimits;
   readonly #servers: Server[] = [];
+  #tls: { readonly certificate: MsrpCertificate; readonly fingerprint: Fingerprint } | undefined;
+  #tlsServer: TlsServer | undefined;
   readonly #sessions = new Map<string, MsrpSession>();
   readonly #connections = new Set<MsrpConnection>();
   /** Those that we made, by where they go. */
@@ -88,18 +99,32 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     this.#limits = { ...DEFAULT_MSRP, ...Object.fromEntries(given) };
     this.times = this.#limits;
     this.bindTime = this.#limits.bindTime;
-    if (options.tls !== undefined) {
-      try {
-        this.fingerprint = fingerprintOf(options.tls.cert);
-      } catch (cause) {
-        throw new PpgError('PPG_E_OPTIONS', `the certificate for MSRP cannot be read: ${messageOf(cause)}`, { cause });
-      }
+    if (options.tls !== undefined) this.reloadTls(options.tls);
+  }
+
+  /** What an SDP has to say of our certificate; undefined without one. */
+  get fingerprint(): Fingerprint | undefined {
+    return this.#tls?.fingerprint;
+  }
+
+  /**
+   * Takes another certificate for the connections that are made from now on. A session that was offered with the old one and
+   * has no connection yet is lost, and its push tried again. Throws PPG_E_OPTIONS, and then nothing has changed.
+   */
+  reloadTls(certificate: MsrpCertificate): void {
+    try {
+      const fingerprint = fingerprintOf(certificate.cert);
+      this.#tlsServer?.setSecureContext(contextOf(certificate));
+      this.#tls = { certificate, fingerprint };
+    } catch (cause) {
+      throw new PpgError('PPG_E_OPTIONS', `the certificate for MSRP cannot be read: ${messageOf(cause)}`, { cause });
     }
   }
 
   /** Listens. Rejects with PPG_E_LISTEN. */
   async start(): Promise<void> {
-    const { listen, tls } = this.#options;
+    const { listen } = this.#options;
+    const tls = this.#tls;
     this.#stopped = false;
     if (listen === undefined) return;
     const accept = (socket: Socket): void => this.#accept(socket);
@@ -107,15 +132,14 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     if (tls === undefined) return;
     // The certificate proves itself by the fingerprint of the SDP, not by who signed it (RFC 8122).
     const options = {
-      cert: tls.cert,
-      key: tls.key,
-      minVersion: 'TLSv1.2',
+      ...contextOf(tls.certificate),
       requestCert: true,
       rejectUnauthorized: false,
     } as const;
     const server = createTlsServer({ ...options, handshakeTimeout: this.#limits.connectTime }, accept);
     server.on('tlsClientError', (_error, socket) => socket.destroy());
-    this.#tlsPort = await this.#listen(server, { ...listen, port: tls.port });
+    this.#tlsServer = server;
+    this.#tlsPort = await this.#listen(server, { ...listen, port: this.#options.tls?.port ?? 0 });
   }
 
   /** Closes all sessions and connections. */
@@ -128,6 +152,7 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     for (const connection of [...this.#connections]) connection.close('stopped');
     await Promise.all(closed);
     this.#port = undefined;
+    this.#tlsServer = undefined;
     this.#tlsPort = undefined;
   }
 
@@ -167,7 +192,7 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     if (known !== undefined && known.closed === undefined) return known;
     const { host, port } = uri;
     const socket = session.uri.secure
-      ? connectTls({ ...this.#clientOptions(), host, port, rejectUnauthorized: false, minVersion: 'TLSv1.2' })
+      ? connectTls({ ...this.#clientOptions(), host, port, rejectUnauthorized: false })
       : connectTcp({ host, port });
     const connection = this.#add(socket, key, false);
     this.#reusable.set(key, connection);
@@ -226,9 +251,8 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     this.counters.bytesSent += sent;
   }
 
-  #clientOptions(): { cert?: string; key?: string } {
-    const { tls } = this.#options;
-    return tls === undefined ? {} : { cert: tls.cert, key: tls.key };
+  #clientOptions(): SecureContextOptions {
+    return this.#tls === undefined ? { minVersion: MIN_VERSION } : contextOf(this.#tls.certificate);
   }
 
   #accept(socket: Socket): void {

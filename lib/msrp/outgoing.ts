@@ -32,7 +32,7 @@ export type SendOutcome =
   | { readonly kind: 'violation'; readonly cause: string; readonly complete: boolean };
 
 export interface SendTimes {
-  /** Octets of content in a chunk. */
+  /** Octets of content in a chunk, less those of further headers in the first. */
   readonly chunkBytes: number;
   /** Without an answer, or room for the next chunk, for so long the peer is gone, ms (RFC 4975 section 7.1.2: 30 s). */
   readonly transactionTime: number;
@@ -45,6 +45,13 @@ const WINDOW = 32;
 
 /** RFC 4975 section 7.1.1: a larger chunk must be interruptible, so that it does not tell where it ends. */
 const MOST_UNINTERRUPTIBLE = 2048;
+
+/** Of content in the first chunk, however many headers it has. */
+const LEAST = 1024;
+
+/** Relays bound a chunk with all that stands before its content. */
+const octetsOf = (headers: readonly HeaderField[]): number =>
+  headers.reduce((sum, { name, value }) => sum + name.length + Buffer.byteLength(value) + 4, 0);
 
 /** One message on its way: chunks, their answers, reports about it. */
 export class Outgoing {
@@ -94,7 +101,8 @@ export class Outgoing {
   #sendChunk(connection: MsrpConnection, toPath: string, fromPath: string): void {
     const { body, messageId, contentType, headers, successReport } = this.message;
     const start = this.#offset;
-    const end = Math.min(start + this.#times.chunkBytes, body.length);
+    const room = start === 0 ? Math.max(this.#times.chunkBytes - octetsOf(headers), LEAST) : this.#times.chunkBytes;
+    const end = Math.min(start + room, body.length);
     const octets = body.subarray(start, end);
     const transaction = connection.nextTransaction(octets);
     const known = octets.length <= MOST_UNINTERRUPTIBLE;

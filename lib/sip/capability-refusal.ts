@@ -8,6 +8,8 @@ export interface Refusal {
   get(name: string): string | undefined;
   all?(name: string): string[];
   readonly method: string;
+  /** The request offered an MSRP session, and nothing else. */
+  readonly offeredMsrp?: boolean;
   /** Media type of the body, lower case, without parameters. */
   readonly type: string;
   /** Content-Encoding of the body. */
@@ -26,9 +28,11 @@ const MAX_REFUSED = 64;
  *   after all, that type is refused. With content in a coding it may be the coding that it meant: Accept-Encoding counts then.
  * - 413, 513: one octet less may go, unless it is only for a time (413 with Retry-After, section 21.4.11).
  * - 420: the options in Unsupported are not there (section 21.4.15).
+ * - 488, 606 to the offer of an MSRP session: there is none (sections 21.4.26 and 21.6.4).
  * - 405, 501: the method is not among those in Allow (section 21.4.6); without Allow nothing is known.
  */
 export function lessonOf(refusal: Refusal, known: Told): Told | undefined {
+  if (refusal.offeredMsrp === true) return offerLesson(refusal, known);
   switch (refusal.status) {
     case 415:
     case 488:
@@ -46,10 +50,27 @@ export function lessonOf(refusal: Refusal, known: Told): Told | undefined {
       return { unsupported, ...(supported !== undefined && { supported }) };
     }
     case 405:
-    case 501: {
-      const methods = readTokens(refusal, 'Allow')?.map((method) => method.toUpperCase());
-      return methods === undefined || methods.includes(refusal.method) ? undefined : { methods };
-    }
+    case 501:
+      return methodLesson(refusal);
+    default:
+      return undefined;
+  }
+}
+
+function methodLesson(refusal: Refusal): Told | undefined {
+  const methods = readTokens(refusal, 'Allow')?.map((method) => method.toUpperCase());
+  return methods === undefined || methods.includes(refusal.method) ? undefined : { methods };
+}
+
+/** What is refused is a session, so that nothing follows for the bodies of MESSAGEs. */
+function offerLesson(refusal: Refusal, known: Told): Told | undefined {
+  switch (refusal.status) {
+    case 488:
+    case 606:
+      return known.msrp === false ? undefined : { msrp: false };
+    case 405:
+    case 501:
+      return methodLesson(refusal);
     default:
       return undefined;
   }

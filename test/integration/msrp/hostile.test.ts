@@ -175,5 +175,12 @@ describe('pushes by MSRP over TLS', function () {
         ['sip-message', 1000],
       ],
     );
+    // It refused the offer by 488, and is not called for the next.
+    const next = await scene.push('alice', randomBytes(2_000));
+    assert.deepEqual(
+      next.attempts.map(({ bearer }) => bearer),
+      ['sip-message'],
+    );
+    assert.equal(scene.methods.filter((method) => method === 'INVITE').length, 1);
   });
 });

@@ -32,7 +32,7 @@ describe('MSRP sessions', function () {
       assert.ok(messages[0]?.body.equals(body));
       assert.equal(messages[0]?.contentType, 'application/octet-stream');
       assert.equal(messages[0]?.headers.find(({ name }) => name === 'X-Wap-Application-Id')?.value, headers[0]?.value);
-      assert.equal(messages[0]?.chunks, Math.max(1, Math.ceil(size / 16_384)));
+      assert.equal(messages[0]?.chunks, Math.ceil((size + 48) / 8_192));
     });
   }
 
@@ -74,6 +74,23 @@ describe('MSRP sessions', function () {
         assert.deepEqual(await sender.send(outgoing(body)), { kind: 'sent', reported: true });
         assert.ok(messages[0]?.body.equals(body));
       }
+    });
+
+    it('show another certificate once it was reloaded, on either side; what was open stays', async () => {
+      const [a, b] = [await endpoint({ tls: { ...tlsPair('client'), port: 0 } }), await endpoint({ tls })];
+      const before = [a.fingerprint, b.fingerprint];
+      const [old, oldReceiver] = [a.open(true), b.open(true, taking().taker)];
+      join(old, oldReceiver, { active: a.fingerprint, passive: b.fingerprint });
+      assert.equal((await old.send(outgoing(Buffer.from('before')))).kind, 'sent');
+      a.reloadTls(tlsPair('other'));
+      b.reloadTls(tlsPair('other'));
+      assert.ok(a.fingerprint?.value !== before[0]?.value && b.fingerprint?.value !== before[1]?.value);
+      assert.throws(() => a.reloadTls({ cert: 'none', key: 'none' }), { code: 'PPG_E_OPTIONS' });
+      assert.throws(() => b.reloadTls({ ...tlsPair('other'), key: tlsPair('server').key }), { code: 'PPG_E_OPTIONS' });
+      const [sender, receiver] = [a.open(true), b.open(true, taking().taker)];
+      join(sender, receiver, { active: a.fingerprint, passive: b.fingerprint });
+      assert.deepEqual(await sender.send(outgoing(Buffer.from('after'))), { kind: 'sent', reported: true });
+      assert.equal((await old.send(outgoing(Buffer.from('again'), { messageId: 'message-2' }))).kind, 'sent');
     });
 
     it('send nothing to a server with another certificate', async () => {

@@ -47,6 +47,19 @@ describe('what a refusal teaches', () => {
     assert.equal(lessonOf(refusal(405), {}), undefined);
   });
 
+  it('488 and 606 to the offer of an MSRP session: there is none; of MESSAGE nothing', () => {
+    const offer = { method: 'INVITE', offeredMsrp: true, type: 'application/sdp', bytes: 0 };
+    for (const status of [488, 606]) {
+      assert.deepEqual(lessonOf(refusal(status, { Accept: 'text/plain' }, offer), { msrp: { types: ['*'] } }), {
+        msrp: false,
+      });
+      assert.equal(lessonOf(refusal(status, {}, offer), { msrp: false }), undefined);
+    }
+    assert.deepEqual(lessonOf(refusal(405, { Allow: 'MESSAGE' }, offer), {}), { methods: ['MESSAGE'] });
+    for (const status of [413, 415, 420, 486, 513, 603])
+      assert.equal(lessonOf(refusal(status, { Accept: 'text/plain', Unsupported: 'gruu' }, offer), {}), undefined);
+  });
+
   it('nothing by any other answer', () => {
     for (const status of [200, 202, 403, 404, 408, 480, 486, 500, 503, 600, 603])
       assert.equal(lessonOf(refusal(status, { Accept: 'text/plain', Allow: 'INVITE' }), {}), undefined);

@@ -8,6 +8,8 @@ import { DOMAIN, Scene, until } from './scene.ts';
 
 /** Of this test's gateway, milliseconds: short, so that what gives up does so within the test. */
 const POLICY = { first: 50, longest: 100, timeout: 300, giveUpAfter: 1000, perTarget: 2 };
+/** Of either initiator in each test: more than go to one target at a time. */
+const PUSHES = 2 * POLICY.perTarget + 1;
 
 describe('result notification to initiators that fail', () => {
   let scene: Scene;
@@ -42,13 +44,13 @@ describe('result notification to initiators that fail', () => {
   const flowsOn = async (bad: string): Promise<string[]> => {
     const name = `n${round++}`;
     const theirs: string[] = [];
-    for (let n = 0; n < 8; n++) {
+    for (let n = 0; n < PUSHES; n++) {
       theirs.push(`${name} bad ${n}`);
       const attributes = `ppg-notify-requested-to="${bad}"`;
       assert.equal(await scene.code('shop', { pushId: `${name} bad ${n}`, attributes }), 1001);
       assert.equal(await scene.code('bank', { pushId: `${name} good ${n}`, attributes: scene.notify }), 1001);
     }
-    for (let n = 0; n < 8; n++) await until(() => scene.notified(`${name} good ${n}`)[0]);
+    for (let n = 0; n < PUSHES; n++) await until(() => scene.notified(`${name} good ${n}`)[0]);
     for (const pushId of theirs) {
       const push = await scene.node.ppg.status(pushId, 'shop');
       assert.equal(push?.recipients[0]?.state, 'delivered');

@@ -8,7 +8,7 @@ import { createFormChoice, type ProfileRule } from './bearer/profile.ts';
 import { createReferenceWriter } from './bearer/reference.ts';
 import { createSipMessageBearer, type SipMessageBearerOptions } from './bearer/sip-message.ts';
 import type { StatusReadings } from './bearer/sip-outcome.ts';
-import { createTransforming, type TransformingOptions } from './bearer/transforming.ts';
+import { createTransforming, seenByMsrp, type Transforming, type TransformingOptions } from './bearer/transforming.ts';
 import type { ContentOptions } from './content-options.ts';
 import type { TokenSecret } from './security/token-secret.ts';
 import type { RedirectPolicy } from './sip/redirect.ts';
@@ -41,10 +41,9 @@ export interface BearersOptions extends AddressedOptions, TransformingOptions {
  */
 export function createBearers(options: BearersOptions): readonly Bearer[] {
   const { profiles, readings, content, secret, confirmWait } = options;
-  const inForm = content.transform ? createTransforming(options) : (bearer: Bearer): Bearer => bearer;
+  const inForm: Transforming = content.transform ? createTransforming(options) : (bearer) => bearer;
   const message = createSipMessageBearer({ ...options, formFor: createFormChoice(profiles), options: { readings } });
-  // By MSRP content goes as it was sent: what a device says of types is about its MESSAGEs.
-  const bearers = options.msrp === undefined ? [] : [options.msrp];
+  const bearers = options.msrp === undefined ? [] : [inForm(options.msrp, 'carries', seenByMsrp)];
   const { omaPush } = options;
   const toSubscribers = omaPush && { ...options, ...omaPush, formFor: createFormChoice(profiles) };
   if (toSubscribers !== undefined) bearers.push(inForm(createOmaPushBearer(toSubscribers)));

@@ -9,6 +9,13 @@ export interface TransformingOptions {
   readonly onTransformed?: (push: Push, bearer: string, made: Made) => void;
 }
 
+/** `seen`: a device as far as this bearer goes; undefined where it told nothing of that. Default: the device. */
+export type Transforming = (
+  bearer: Bearer,
+  carriage?: Carriage,
+  seen?: (device: Device) => Device | undefined,
+) => Bearer;
+
 /** How a bearer brings content: in its own messages, or by telling where it can be fetched as it was sent. */
 export type Carriage = 'carries' | 'refers';
 
@@ -19,7 +26,7 @@ type Made = Extract<Transformed, { readonly content: Content }>;
  * as it was sent; content that may or can not be changed is no offer (3006). A push is transformed once for all devices and
  * bearers that need the same.
  */
-export function createTransforming(options: TransformingOptions = {}): (bearer: Bearer, carriage?: Carriage) => Bearer {
+export function createTransforming(options: TransformingOptions = {}): Transforming {
   const known = new WeakMap<Content, Map<string, Transformed>>();
 
   function transformed(content: Content, device: Device): Transformed | undefined {
@@ -38,10 +45,11 @@ export function createTransforming(options: TransformingOptions = {}): (bearer: 
     return result;
   }
 
-  const forTarget = ({ content }: Push, target: DeliveryTarget): Transformed | undefined =>
-    target.kind === 'device' && content !== undefined ? transformed(content, target.device) : undefined;
-
-  function carrying(bearer: Bearer): Pick<Bearer, 'offers' | 'deliver'> {
+  function carrying(bearer: Bearer, seen: (device: Device) => Device | undefined): Pick<Bearer, 'offers' | 'deliver'> {
+    const forTarget = ({ content }: Push, target: DeliveryTarget): Transformed | undefined => {
+      const device = target.kind === 'device' && content !== undefined ? seen(target.device) : undefined;
+      return device === undefined || content === undefined ? undefined : transformed(content, device);
+    };
     return {
       offers(push, target) {
         const made = forTarget(push, target);
@@ -75,11 +83,21 @@ export function createTransforming(options: TransformingOptions = {}): (bearer: 
     deliver: (attempt) => bearer.deliver(attempt),
   });
 
-  return (bearer, carriage = 'carries') => ({
+  return (bearer, carriage = 'carries', seen = (device) => device) => ({
     name: bearer.name,
     ...(bearer.confirms !== undefined && { confirms: bearer.confirms }),
-    ...(carriage === 'carries' ? carrying(bearer) : referring(bearer)),
+    ...(carriage === 'carries' ? carrying(bearer, seen) : referring(bearer)),
   });
+}
+
+/**
+ * A device as far as MSRP goes: it takes the types of its session description, whatever it told of its MESSAGEs. Undefined
+ * where it named none, or takes any.
+ */
+export function seenByMsrp(device: Device): Device | undefined {
+  const { msrp, until = 0 } = device.capabilities ?? {};
+  if (msrp === undefined || msrp === false || msrp.types === undefined || msrp.types.includes('*')) return undefined;
+  return { ...device, features: {}, capabilities: { types: msrp.types, until } };
 }
 
 const no = (cause: string): Offer => ({ offer: 'no', code: PAP.TRANSFORMATION_FAILURE, cause });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Bearer, DeliveryAttempt, DeliveryTarget } from '../../../lib/bearer/bearer.ts';
-import { createTransforming } from '../../../lib/bearer/transforming.ts';
+import { createTransforming, seenByMsrp } from '../../../lib/bearer/transforming.ts';
 import type { Device } from '../../../lib/model/device.ts';
+import type { DeviceCapabilities } from '../../../lib/model/device-capabilities.ts';
 import type { Push } from '../../../lib/model/push.ts';
 
 const deviceOf = (...types: string[]): DeliveryTarget => {
@@ -57,6 +58,26 @@ describe('transformations before a bearer', () => {
       await bearer.deliver(attempt(given, target));
     }
     assert.ok(inner.seen.every((each) => each === given));
+  });
+
+  it('by MSRP the types of its session description count, and none of its MESSAGEs', async () => {
+    const inner = recorder();
+    const bearer = createTransforming()(inner, 'carries', seenByMsrp);
+    const device = (capabilities: Partial<DeviceCapabilities>): DeliveryTarget => {
+      const one = deviceOf();
+      if (one.kind !== 'device') throw new Error('no device');
+      return { kind: 'device', device: { ...one.device, capabilities: { until: 1, ...capabilities } } };
+    };
+    const given = push();
+    const takes = (types: readonly string[]): Partial<DeviceCapabilities> => ({ msrp: { types } });
+    for (const told of [{}, { types: ['application/vnd.wap.slc'] }, takes(['*']), takes(['text/*']), { msrp: {} }]) {
+      assert.deepEqual(bearer.offers(given, device(told)), { offer: 'yes' });
+      assert.equal(inner.seen.at(-1), given);
+    }
+    const binary = device({ types: ['text/vnd.wap.sl'], ...takes(['application/*']) });
+    assert.equal(bearer.offers(given, binary).offer, 'transform');
+    await bearer.deliver(attempt(given, binary));
+    assert.equal(inner.seen.at(-1)?.content?.type, 'application/vnd.wap.slc');
   });
 
   it('the bearer sees the push as the device takes it, made once', async () => {

@@ -14,13 +14,11 @@ describe('REQ8: confirmed push', () => {
 
   const recipient = async (pushId: string): Promise<Recipient | undefined> =>
     (await scene.node.ppg.status(pushId, 'shop'))?.recipients[0];
-  const awaiting = async (pushId: string): Promise<Recipient> => {
-    for (;;) {
+  const awaiting = (pushId: string): Promise<Recipient> =>
+    until(async () => {
       const found = await recipient(pushId);
-      if (found?.state === 'awaiting-confirmation') return found;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
+      return found?.state === 'awaiting-confirmation' ? found : undefined;
+    });
 
   it('the 200 of the device is the confirmation', async () => {
     const phone = await scene.phone('alice');

@@ -192,11 +192,18 @@ function readAnswer(text: string): PapMessage {
   return message;
 }
 
-/** Waits for what comes by the network, bounded by the test's own time limit. */
-export async function until<T>(look: () => T | undefined | false): Promise<T> {
-  for (;;) {
-    const found = look();
+/** Waits for what comes by the network; rejects after a minute. */
+export async function until<T>(look: () => Found<T> | Promise<Found<T>>): Promise<T> {
+  const end = Date.now() + WITHIN;
+  while (Date.now() < end) {
+    const found = await look();
     if (found !== undefined && found !== false) return found;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+  throw new Error(`waited ${WITHIN} ms in vain for: ${look}`);
 }
+
+type Found<T> = T | undefined | false;
+
+/** Milliseconds; a test that waits without end would keep its process alive after its own time is over. */
+const WITHIN = 60_000;

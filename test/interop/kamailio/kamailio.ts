@@ -41,9 +41,9 @@ export class Kamailio {
   static async start(options: KamailioOptions): Promise<Kamailio> {
     let output = '';
     for (let tries = 0; tries < PORT_TRIES; tries++) {
-      const port = await freePort('tcp');
+      const port = await freePort();
       const ports = new Map<string, number>();
-      for (const name of options.ports ?? []) ports.set(name, await freePort('tcp'));
+      for (const name of options.ports ?? []) ports.set(name, await freePort());
       const folder = mkdtempSync(join(tmpdir(), 'ppg-kamailio-'));
       const values = { ...options.values, ...Object.fromEntries(ports) };
       const kamailio = new Kamailio(port, folder, run(port, folder, { ...options, values }), ports);

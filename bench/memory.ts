@@ -26,6 +26,8 @@ const CONNECTIONS = 50;
 /** Submissions of one round of the load generator; each round's answer must come within a minute. */
 const MOST = 40_000;
 const HOUR = 3_600_000;
+/** More than wait at any time. */
+const BACKLOG = 10_000_000;
 /** Submissions by which a rate is measured, and rounds of it. */
 const SAMPLE = 10_000;
 const ROUNDS = 5;
@@ -40,7 +42,7 @@ interface Parts {
 }
 
 async function gatewayOn(file: string, { device }: Parts): Promise<Gateway> {
-  const options: GatewayOptions = { file, device: await device.call('port') };
+  const options: GatewayOptions = { file, device: await device.call('port'), backlog: BACKLOG };
   return Part.start<GatewayCommands>('gateway', options, ['--expose-gc']);
 }
 

@@ -12,6 +12,8 @@ export interface GatewayOptions {
   readonly device: number;
   /** With accounts, rules, limits and a block list, as an operator has them. */
   readonly tenants?: boolean | undefined;
+  /** Recipients that may wait. Default: the gateway's own bound. */
+  readonly backlog?: number | undefined;
   /** Sends by MSRP what is too large for a MESSAGE. */
   readonly msrp?: boolean | undefined;
   /** Protocol port and secret of a drachtio server; without it the direct leg sends. */
@@ -77,7 +79,7 @@ async function tenants(): Promise<Pick<NodeConfig, 'initiators' | 'accounts' | '
   return { initiators: [...others, own], accounts: [], block };
 }
 
-runPart(async ({ file, device, drachtio, msrp, tenants: many }: GatewayOptions): Promise<GatewayCommands> => {
+runPart(async ({ file, device, drachtio, msrp, backlog, tenants: many }: GatewayOptions): Promise<GatewayCommands> => {
   const node = await startNode(
     {
       domain: DOMAIN,
@@ -98,7 +100,7 @@ runPart(async ({ file, device, drachtio, msrp, tenants: many }: GatewayOptions):
       direct: { port: 0 },
       drachtio: { host: drachtio === undefined ? undefined : HOST, port: 0, ...drachtio },
       ...(msrp === true && { msrp: { enabled: true, port: 0 } }),
-      limits: {},
+      limits: backlog === undefined ? {} : { backlog },
       retry: {},
       notify: { allowPrivate: true },
       log: { level: 'warn' },

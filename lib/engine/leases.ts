@@ -86,7 +86,7 @@ export class Leases {
           due.map(({ claim }) => claim),
           until,
         );
-        due.forEach((held, at) => this.#learn(held, kept[at] === true ? until : undefined));
+        for (const [at, held] of due.entries()) this.#learn(held, kept[at] === true ? until : undefined);
       } catch (error) {
         rest = STORE_REST;
         log.warn(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '../../../lib/base/clock.ts';
+import { randomToken } from '../../../lib/base/ids.ts';
 import { silentLogger } from '../../../lib/base/log.ts';
 import { tagOf } from '../../../lib/codec/sip/name-addr.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
@@ -111,13 +112,15 @@ export interface DialogLegUnderTest {
   close(): Promise<void>;
 }
 
+/** A drachtio-server remembers dialogs of the last run. */
+const RUN = randomToken(6);
 let serial = 0;
 
 function requestTo(uri: string, method: string, more: readonly (readonly [string, string])[] = []): OutboundRequest {
   const headers = [
     { name: 'From', value: `<sip:ppg@example.com>;tag=ours${++serial}` },
     { name: 'To', value: '<sip:far@example.com>' },
-    { name: 'Call-ID', value: `dialog-${serial}` },
+    { name: 'Call-ID', value: `dialog-${serial}-${RUN}` },
     { name: 'CSeq', value: `1 ${method}` },
     ...more.map(([name, value]) => ({ name, value })),
   ];

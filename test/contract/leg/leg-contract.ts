@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '../../../lib/base/clock.ts';
+import { randomToken } from '../../../lib/base/ids.ts';
 import { silentLogger } from '../../../lib/base/log.ts';
 import { parseCredentials } from '../../../lib/codec/sip/digest.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
@@ -22,6 +23,8 @@ export interface LegUnderTest {
 
 const TEXT = { name: 'Content-Type', value: 'text/plain;charset=UTF-8' };
 
+/** A drachtio-server remembers Call-IDs of the last run. */
+const RUN = randomToken(6);
 let serial = 0;
 
 function messageTo(uri: string, more: Partial<OutboundRequest> = {}): OutboundRequest {
@@ -31,7 +34,7 @@ function messageTo(uri: string, more: Partial<OutboundRequest> = {}): OutboundRe
     headers: [
       { name: 'From', value: '<sip:ppg@example.com>;tag=ours' },
       { name: 'To', value: `<${uri}>` },
-      { name: 'Call-ID', value: `leg-${++serial}` },
+      { name: 'Call-ID', value: `leg-${++serial}-${RUN}` },
       { name: 'CSeq', value: '7 MESSAGE' },
       TEXT,
     ],

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { randomToken } from '../../../lib/base/ids.ts';
 import { SipHeaders, type SipResponse } from '../../../lib/codec/sip/message.ts';
 import type { HeaderField } from '../../../lib/model/push.ts';
 import type { SipStack } from '../../../lib/stack/types.ts';
@@ -8,6 +9,8 @@ const md5 = (...parts: string[]): string => createHash('md5').update(parts.join(
 
 const NO_BODY = Buffer.alloc(0);
 
+/** A drachtio-server keeps dialogs of applications that are gone: a Call-ID must not come again in another run. */
+const RUN = randomToken(6);
 let calls = 0;
 
 export interface Ask {
@@ -49,7 +52,7 @@ export class User {
       { name: 'Max-Forwards', value: '70' },
       { name: 'From', value: `<${from}>;tag=f${call}` },
       { name: 'To', value: `<${to}>` },
-      { name: 'Call-ID', value: `call-${call}` },
+      { name: 'Call-ID', value: `call-${call}-${RUN}` },
       { name: 'CSeq', value: `1 ${method}` },
       ...headers,
     ]);

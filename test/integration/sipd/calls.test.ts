@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
+import { randomToken } from '../../../lib/base/ids.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
 import type { ServerTransaction } from '../../../lib/stack/types.ts';
 import {
@@ -202,13 +203,14 @@ describe('calls of drachtio-srf on sipd', () => {
     await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
     const at = `127.0.0.1:${socket.address().port}`;
     const seen: string[] = [];
+    const callId = `Call-ID: ${randomToken()}`;
     const send = (method: string): void => {
       const lines = [
         `${method} sip:service@127.0.0.1:${net.port} SIP/2.0`,
         `Via: SIP/2.0/UDP ${at};branch=z9hG4bKcrossing`,
         'From: <sip:raw@example.com>;tag=raw',
         'To: <sip:service@example.com>',
-        'Call-ID: crossing',
+        callId,
         `CSeq: 1 ${method}`,
         `Contact: <sip:raw@${at}>`,
         'Content-Length: 0',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '../../../lib/base/clock.ts';
+import { randomToken } from '../../../lib/base/ids.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
 import { createDrachtioLeg } from '../../../lib/sip/drachtio-leg.ts';
 import type { OutboundRequest, SipLeg } from '../../../lib/sip/leg.ts';
@@ -9,6 +10,8 @@ import { SipdNet } from '../../support/sipd-net.ts';
 describe('dialogs by drachtio-srf and the embedded server', () => {
   let net: SipdNet;
   let leg: SipLeg;
+  /** A drachtio-server remembers the dialog of the last run. */
+  const callId = randomToken();
 
   beforeEach(async () => {
     net = await new SipdNet().start();
@@ -27,7 +30,7 @@ describe('dialogs by drachtio-srf and the embedded server', () => {
     headers: [
       { name: 'From', value: '<sip:ppg@example.com>;tag=ours' },
       { name: 'To', value: '<sip:bob@example.com>' },
-      { name: 'Call-ID', value: 'dialog-1' },
+      { name: 'Call-ID', value: callId },
       { name: 'CSeq', value: '1 SUBSCRIBE' },
       { name: 'Event', value: 'reg' },
       { name: 'Contact', value: '<sip:ppg@127.0.0.1>' },
@@ -44,7 +47,7 @@ describe('dialogs by drachtio-srf and the embedded server', () => {
     };
     const answer = await leg.subscribe(subscribe());
     assert.ok(answer.kind === 'dialog', JSON.stringify(answer));
-    assert.deepEqual([answer.status, answer.dialog.callId, answer.dialog.ended], [202, 'dialog-1', false]);
+    assert.deepEqual([answer.status, answer.dialog.callId, answer.dialog.ended], [202, callId, false]);
     assert.equal(net.peer.requests[0]?.headers.get('Event'), 'reg');
   });
 

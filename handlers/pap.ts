@@ -61,6 +61,9 @@ export interface PapDependencies {
 /** A request handler of Express 4, Express 5 and plain node:http. */
 export type PapHttpHandler = (request: PapRequest, response: ServerResponse, next: (error?: unknown) => void) => void;
 
+/** Milliseconds. */
+const OVERLOAD_LINE_EVERY = 60_000;
+
 const DEFAULT_MAX_BODY = 10 * 1024 * 1024 + PAP_LIMITS.bytes;
 const DEFAULT_BODY_TIMEOUT = 30_000;
 const BASIC = ['Basic realm="PAP", charset="UTF-8"'];
@@ -89,6 +92,8 @@ class PapEndpoint {
   readonly #sender: Sender;
   readonly #guard: UrlGuard;
   readonly #arrival: (request: Arriving) => Arrival;
+  /** When the operator was last told of an overload, and how many requests it has refused since. */
+  #overloads = { toldAt: Number.NEGATIVE_INFINITY, refused: 0 };
   readonly #bodyLimits: { readonly maxBytes: number; readonly timeout: number };
 
   constructor(dependencies: PapDependencies) {
@@ -231,8 +236,21 @@ class PapEndpoint {
       papCode: code,
       cause: messageOf(error),
     };
-    if (code === PAP.INTERNAL_ERROR) this.#o.log.error(fields, 'a PAP request failed');
+    if (error instanceof PpgError && error.code === 'PPG_E_OVERLOAD') this.#reportOverload(fields);
+    else if (code === PAP.INTERNAL_ERROR) this.#o.log.error(fields, 'a PAP request failed');
     else this.#o.log.warn(fields, 'a PAP request was refused');
+  }
+
+  /** Once a minute: an overloaded gateway has better things to do than to write thousands of lines about it. */
+  #reportOverload(fields: object): void {
+    const now = this.#o.clock.now();
+    this.#overloads.refused++;
+    if (now < this.#overloads.toldAt + OVERLOAD_LINE_EVERY) return;
+    this.#o.log.warn(
+      { ...fields, refused: this.#overloads.refused },
+      'PAP requests are refused with 503: too much waits; the next line comes in a minute',
+    );
+    this.#overloads = { toldAt: now, refused: 0 };
   }
 
   /** The end of a request that HTTP itself refuses, or that met an error nobody foresaw. */

@@ -3,6 +3,7 @@ import { type AddressingConfiguration, type AddressingOptions, addressingSchema 
 import { PpgError } from './base/errors.ts';
 import type { ProfileRule } from './bearer/profile.ts';
 import { capabilitiesSchema } from './capability-options.ts';
+import { PAP_LIMITS } from './codec/pap/document.ts';
 import { type ContentOptions, contentSchema, profilesSchema } from './content-options.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from './engine/limits.ts';
 import { DEFAULT_NOTIFY, type NotifyPolicy } from './engine/notifier.ts';
@@ -78,7 +79,7 @@ export interface SipOptions extends SipDeliveryOptions {
 
 /** Bounds; times in milliseconds. */
 export interface LimitOptions extends EngineLimits {
-  /** Octets of a PAP request body. Default 10 MiB. */
+  /** Octets of a PAP request body. Default: a content of 10 MiB and its control entity. */
   readonly maxBodyBytes: number;
   /** Recipients that may wait in the gateway before submissions get 503; 0: no limit. Default 1,000,000. */
   readonly backlog: number;
@@ -255,7 +256,7 @@ const schema = z.strictObject({
         .number()
         .int()
         .min(1024)
-        .default(10 * 1024 * 1024),
+        .default(10 * 1024 * 1024 + PAP_LIMITS.bytes),
       backlog: z.number().int().min(0).default(1_000_000),
       registrationCache: z.number().int().min(0).default(100_000),
       regEventSubscriptions: z.number().int().min(1).max(1_000_000).default(DEFAULT_REG_EVENT.subscriptions),

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import express from 'express';
 import { papHandler, papRouter } from '../../../handlers/pap.ts';
 import { PpgError } from '../../../lib/base/errors.ts';
+import { silentLogger } from '../../../lib/base/log.ts';
 import { createPiAuth, hashPassword } from '../../../lib/security/pi-auth.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { ACCOUNT, admitting, dependencies, Endpoint, FIXTURE_TYPES, fixture } from '../../support/pap-endpoint.ts';
@@ -30,6 +31,29 @@ describe('the PAP endpoint as HTTP', () => {
   it('answers with 200 to accounts that want it', async () => {
     const { endpoint } = await serve({ auth: admitting({ ...ACCOUNT, replyStatus: 200 }) });
     assert.equal((await endpoint.post(fixture(NAME), TYPE)).status, 200);
+  });
+
+  it('tells its operator of an overload once a minute, with the number of refusals', async () => {
+    const clock = new FakeClock();
+    const lines: object[] = [];
+    const log = { ...silentLogger, warn: (fields: object | string) => void lines.push(fields as object) };
+    const { endpoint, engine } = await serve({ clock, log });
+    engine.answer = () => {
+      throw new PpgError('PPG_E_OVERLOAD', 'too much waits', { retryAfter: 5000 });
+    };
+    for (const [passed, told] of [
+      [0, 1],
+      [59_999, 1],
+      [1, 2],
+    ] as const) {
+      await clock.advance(passed);
+      assert.equal((await endpoint.post(fixture(NAME), TYPE)).status, 503);
+      assert.equal(lines.length, told);
+    }
+    assert.deepEqual(
+      lines.map((line) => (line as { refused?: number }).refused),
+      [1, 2],
+    );
   });
 
   it('refuses other methods with 405', async () => {

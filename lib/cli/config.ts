@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Load, Util } from 'config/lib/util.js';
 import { messageOf, PpgError } from '../base/errors.ts';
-import { checkOptions, type PpgConfiguration } from '../options.ts';
+import { checkOptions, type PpgConfiguration } from '../options/options.ts';
 import { type NodeConfig, nodeConfigSchema } from './config-schema.ts';
 
 const VARIABLES_FILE = 'custom-environment-variables.json';

@@ -6,7 +6,7 @@ import type { Logger } from '../base/log.ts';
 import type { AuditLog } from '../ops/audit.ts';
 import { createHealth } from '../ops/health.ts';
 import { createMetrics } from '../ops/metrics.ts';
-import type { PpgConfiguration } from '../options.ts';
+import type { PpgConfiguration } from '../options/options.ts';
 import { createPpg, type Ppg } from '../ppg.ts';
 import { type BlockEntry, parseBlockFile } from '../security/block-list.ts';
 import { hashPassword } from '../security/password.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request } from 'node:https';
 import { connect } from 'node:net';
 import type { ReceivedPush } from '../../lib/embedded/phone/push-log.ts';
-import { checkOptions } from '../../lib/options.ts';
+import { checkOptions } from '../../lib/options/options.ts';
 import { freePorts } from '../support/ports.ts';
 import { tlsFile, tlsText } from '../support/tls-fixtures.ts';
 import { DOMAIN, Scene, until } from './scene.ts';

@@ -9,7 +9,7 @@ import type { PapMessage, ResultNotification } from '../../lib/codec/pap/message
 import { readPap } from '../../lib/codec/pap/read.ts';
 import { createPhone, type Phone, type PhoneOptions } from '../../lib/embedded/phone/phone.ts';
 import type { ReceivedPush } from '../../lib/embedded/phone/push-log.ts';
-import type { PpgConfiguration } from '../../lib/options.ts';
+import type { PpgConfiguration } from '../../lib/options/options.ts';
 import { assertCodes } from '../support/pap-codes.ts';
 import { basic, secretHash } from '../support/tenants.ts';
 

@@ -29,7 +29,7 @@ import { hopOf } from '../../lib/embedded/sipd/hop.ts';
 import { parseCommand } from '../../lib/embedded/sipd/meta.ts';
 import { bodyRefusal, frameRefusal, networkRefusal, requestRefusal } from '../../lib/embedded/sipd/refusals.ts';
 import { applicationIdOf, canonicalApplication, parseApplicationId } from '../../lib/model/application-id.ts';
-import { checkOptions, type PpgConfiguration } from '../../lib/options.ts';
+import { checkOptions, type PpgConfiguration } from '../../lib/options/options.ts';
 import { parsePasswordHash } from '../../lib/security/password.ts';
 import { toSrfCall } from '../../lib/sip/drachtio-frame.ts';
 import { FIXTURE_TYPES, fixture } from '../support/pap-endpoint.ts';

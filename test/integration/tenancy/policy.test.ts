@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { InitiatorConfiguration } from '../../../lib/initiator-options.ts';
+import type { InitiatorConfiguration } from '../../../lib/options/initiators.ts';
 import type { PpgOptions } from '../../../lib/ppg.ts';
 import { basic, secretHash, TenantGateway } from '../../support/tenants.ts';
 

@@ -8,7 +8,7 @@ import {
   readingsWith,
   sipOutcome,
 } from '../../../lib/bearer/sip-outcome.ts';
-import { checkOptions } from '../../../lib/options.ts';
+import { checkOptions } from '../../../lib/options/options.ts';
 import { fakeAnswer } from '../../support/fake-sip.ts';
 
 const doc = readFileSync(resolve(import.meta.dirname, '../../../docs/outcomes.md'), 'utf8');

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createBearers } from '../../../lib/assembly/bearers.ts';
 import { silentLogger } from '../../../lib/base/log.ts';
 import type { DeliveryTarget } from '../../../lib/bearer/bearer.ts';
 import { createMsrpBearer } from '../../../lib/bearer/msrp-session.ts';
 import { DEFAULT_READINGS } from '../../../lib/bearer/sip-outcome.ts';
-import { createBearers } from '../../../lib/bearers.ts';
 import { chooseBearer } from '../../../lib/engine/choose-bearer.ts';
 import type { DeviceCapabilities } from '../../../lib/model/device-capabilities.ts';
 import type { MsrpEndpoint } from '../../../lib/msrp/endpoint.ts';
-import { checkOptions } from '../../../lib/options.ts';
+import { checkOptions } from '../../../lib/options/options.ts';
 import { tokenSecret } from '../../../lib/security/token-secret.ts';
 import { createSipSender } from '../../../lib/sip/sender.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import debug from 'debug';
-import { sipDebug } from '../../lib/sip-debug.ts';
-import type { SipTrace } from '../../lib/stack/trace.ts';
-import { requestText } from '../support/sip-loopback.ts';
+import { sipDebug } from '../../../lib/assembly/sip-debug.ts';
+import type { SipTrace } from '../../../lib/stack/trace.ts';
+import { requestText } from '../../support/sip-loopback.ts';
 
 describe('SIP messages by DEBUG=drachtio:ppg:sip', () => {
   const before = debug.disable();

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { NotifyIdentityOptions } from './engine/notify-identity.ts';
-import { DEFAULT_ALGORITHMS, type TokenOptions } from './security/bearer-token.ts';
-import type { CertificateRule } from './security/client-certificate.ts';
-import type { AllowRules } from './security/policy.ts';
-import type { Rate } from './security/rate-limit.ts';
+import type { NotifyIdentityOptions } from '../engine/notify-identity.ts';
+import { DEFAULT_ALGORITHMS, type TokenOptions } from '../security/bearer-token.ts';
+import type { CertificateRule } from '../security/client-certificate.ts';
+import type { AllowRules } from '../security/policy.ts';
+import type { Rate } from '../security/rate-limit.ts';
 
 /** A Push Initiator's account, with every default filled in. */
 export interface InitiatorOptions {

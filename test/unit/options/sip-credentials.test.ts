@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { checkOptions } from '../../lib/options.ts';
+import { checkOptions } from '../../../lib/options/options.ts';
 
 const withCredentials = (credentials: unknown): ReturnType<typeof checkOptions> =>
   checkOptions({ domain: 'example.com', sip: { credentials } } as Parameters<typeof checkOptions>[0]);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { checkOptions, type PpgConfiguration } from '../../lib/options.ts';
+import { checkOptions, type PpgConfiguration } from '../../../lib/options/options.ts';
 
 describe('options of delivery by SIP', () => {
   const sipOf = (sip: PpgConfiguration['sip']) => checkOptions({ domain: 'ims.test', sip }).sip;

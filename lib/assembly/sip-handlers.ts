@@ -1,21 +1,21 @@
-import { createImdnReader } from '../handlers/imdn.ts';
-import { createMessageHandler } from '../handlers/message.ts';
-import { createOptionsHandler, ownAbilities } from '../handlers/options.ts';
-import { createRegisterHandler } from '../handlers/register.ts';
-import type { Clock } from './base/clock.ts';
-import type { Logger } from './base/log.ts';
-import type { ImdnAsker } from './bearer/imdn.ts';
+import { createImdnReader } from '../../handlers/imdn.ts';
+import { createMessageHandler } from '../../handlers/message.ts';
+import { createOptionsHandler, ownAbilities } from '../../handlers/options.ts';
+import { createRegisterHandler } from '../../handlers/register.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { ImdnAsker } from '../bearer/imdn.ts';
+import type { Proof } from '../model/delivery.ts';
+import type { RecipientRef } from '../model/push.ts';
+import { assertedIdentity } from '../sip/asserted-identity.ts';
+import type { RequestLike, SipHandler, SipLeg } from '../sip/leg.ts';
+import type { OwnAddress } from '../sip/own-address.ts';
+import type { RegisterNews } from '../sip/registration-sources.ts';
+import type { RegistrationSource, Registrations } from '../sip/registrations.ts';
+import type { TrustedPeers } from '../sip/trusted-peers.ts';
 import type { Capabilities } from './capabilities.ts';
-import type { Proof } from './model/delivery.ts';
-import type { RecipientRef } from './model/push.ts';
 import type { HandlersByMethod } from './mount.ts';
 import type { OmaPush } from './oma-push.ts';
-import { assertedIdentity } from './sip/asserted-identity.ts';
-import type { RequestLike, SipHandler, SipLeg } from './sip/leg.ts';
-import type { OwnAddress } from './sip/own-address.ts';
-import type { RegisterNews } from './sip/registration-sources.ts';
-import type { RegistrationSource, Registrations } from './sip/registrations.ts';
-import type { TrustedPeers } from './sip/trusted-peers.ts';
 
 export interface SipHandlersOptions {
   readonly registrations: Registrations & RegisterNews;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { READING_NAMES, type ReadingName, type StatusReadings } from './bearer/sip-outcome.ts';
+import { READING_NAMES, type ReadingName, type StatusReadings } from '../bearer/sip-outcome.ts';
 
 /** How pushes go by SIP, and how answers are read; a part of SipOptions. */
 export interface SipDeliveryOptions {

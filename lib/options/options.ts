@@ -1,32 +1,32 @@
 import { z } from 'zod';
-import { type AddressingConfiguration, type AddressingOptions, addressingSchema } from './addressing-options.ts';
-import { PpgError } from './base/errors.ts';
-import type { ProfileRule } from './bearer/profile.ts';
-import { capabilitiesSchema } from './capability-options.ts';
-import { PAP_LIMITS } from './codec/pap/document.ts';
-import { type ContentOptions, contentSchema, profilesSchema } from './content-options.ts';
-import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from './engine/limits.ts';
-import { DEFAULT_NOTIFY, type NotifyPolicy } from './engine/notifier.ts';
+import { PpgError } from '../base/errors.ts';
+import type { ProfileRule } from '../bearer/profile.ts';
+import { PAP_LIMITS } from '../codec/pap/document.ts';
+import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from '../engine/limits.ts';
+import { DEFAULT_NOTIFY, type NotifyPolicy } from '../engine/notifier.ts';
+import type { BearerNameOptions } from '../model/bearer-names.ts';
+import type { TokenOptions } from '../security/bearer-token.ts';
+import type { BlockEntry } from '../security/block-list.ts';
+import { MIN_SECRET } from '../security/token-secret.ts';
+import type { CapabilityPolicy } from '../sip/capability-cache.ts';
+import type { SipCredentials } from '../sip/digest-client.ts';
+import { DEFAULT_REG_EVENT } from '../sip/reg-event.ts';
+import type { RegistrationSource } from '../sip/registrations.ts';
+import type { TlsOptions } from '../stack/tls-options.ts';
+import type { ListenPoint } from '../stack/types.ts';
+import { type AddressingConfiguration, type AddressingOptions, addressingSchema } from './addressing.ts';
+import { capabilitiesSchema } from './capabilities.ts';
+import { type ContentOptions, contentSchema, profilesSchema } from './content.ts';
 import {
   type AuthOptions,
   authSchema,
   type InitiatorConfiguration,
   type InitiatorOptions,
   initiatorSchema,
-} from './initiator-options.ts';
-import type { BearerNameOptions } from './model/bearer-names.ts';
-import { type MsrpConfiguration, type MsrpOptions, msrpSchema } from './msrp-options.ts';
-import { type OmaPushConfiguration, type OmaPushOptions, omaPushSchema } from './oma-push-options.ts';
-import type { TokenOptions } from './security/bearer-token.ts';
-import type { BlockEntry } from './security/block-list.ts';
-import { MIN_SECRET } from './security/token-secret.ts';
-import type { CapabilityPolicy } from './sip/capability-cache.ts';
-import type { SipCredentials } from './sip/digest-client.ts';
-import { DEFAULT_REG_EVENT } from './sip/reg-event.ts';
-import type { RegistrationSource } from './sip/registrations.ts';
-import { type SipDeliveryOptions, sipDeliveryShape } from './sip-delivery-options.ts';
-import type { TlsOptions } from './stack/tls-options.ts';
-import type { ListenPoint } from './stack/types.ts';
+} from './initiators.ts';
+import { type MsrpConfiguration, type MsrpOptions, msrpSchema } from './msrp.ts';
+import { type OmaPushConfiguration, type OmaPushOptions, omaPushSchema } from './oma-push.ts';
+import { type SipDeliveryOptions, sipDeliveryShape } from './sip-delivery.ts';
 
 /** The gateway's own SIP stack, for what drachtio cannot carry: binary bodies, Route sets, large requests. */
 export interface DirectLegOptions {

@@ -1,6 +1,6 @@
 import debug from 'debug';
-import type { SipTraceListener } from './stack/trace.ts';
-import { traceText } from './stack/trace-text.ts';
+import type { SipTraceListener } from '../stack/trace.ts';
+import { traceText } from '../stack/trace-text.ts';
 
 /** Turned on by `DEBUG=drachtio:ppg:sip`. */
 const NAMESPACE = 'drachtio:ppg:sip';

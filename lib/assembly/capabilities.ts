@@ -1,14 +1,14 @@
-import type { Clock } from './base/clock.ts';
-import type { Events } from './base/events.ts';
-import type { Logger } from './base/log.ts';
-import type { CapabilitySource } from './engine/capability-source.ts';
-import type { Subscribers } from './engine/subscribers.ts';
-import type { Device, Registration } from './model/device.ts';
-import type { EngineEvents } from './model/engine-events.ts';
-import type { Told } from './sip/capability-answer.ts';
-import { CapabilityCache, type CapabilityPolicy } from './sip/capability-cache.ts';
-import { type CapabilityQueryOptions, createCapabilityQuery } from './sip/capability-query.ts';
-import type { Refusal } from './sip/capability-refusal.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Events } from '../base/events.ts';
+import type { Logger } from '../base/log.ts';
+import type { CapabilitySource } from '../engine/capability-source.ts';
+import type { Subscribers } from '../engine/subscribers.ts';
+import type { Device, Registration } from '../model/device.ts';
+import type { EngineEvents } from '../model/engine-events.ts';
+import type { Told } from '../sip/capability-answer.ts';
+import { CapabilityCache, type CapabilityPolicy } from '../sip/capability-cache.ts';
+import { type CapabilityQueryOptions, createCapabilityQuery } from '../sip/capability-query.ts';
+import type { Refusal } from '../sip/capability-refusal.ts';
 
 export interface CapabilitiesOptions extends CapabilityQueryOptions {
   readonly policy: CapabilityPolicy;

@@ -1,16 +1,16 @@
-import type { Clock } from './base/clock.ts';
-import type { Logger } from './base/log.ts';
-import type { AddressedOptions } from './bearer/addressed.ts';
-import type { Bearer } from './bearer/bearer.ts';
-import { createMsrpBearer } from './bearer/msrp-session.ts';
-import { createFormChoice, type ProfileRule } from './bearer/profile.ts';
-import type { SipMessageBearerOptions } from './bearer/sip-message.ts';
-import type { StatusReadings } from './bearer/sip-outcome.ts';
-import { type MsrpCounters, MsrpEndpoint } from './msrp/endpoint.ts';
-import type { MsrpOptions } from './msrp-options.ts';
-import type { SipSender } from './sip/sender.ts';
-import { reachableHost } from './stack/sent-by.ts';
-import { readCredentials } from './stack/tls-options.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { AddressedOptions } from '../bearer/addressed.ts';
+import type { Bearer } from '../bearer/bearer.ts';
+import { createMsrpBearer } from '../bearer/msrp-session.ts';
+import { createFormChoice, type ProfileRule } from '../bearer/profile.ts';
+import type { SipMessageBearerOptions } from '../bearer/sip-message.ts';
+import type { StatusReadings } from '../bearer/sip-outcome.ts';
+import { type MsrpCounters, MsrpEndpoint } from '../msrp/endpoint.ts';
+import type { MsrpOptions } from '../options/msrp.ts';
+import type { SipSender } from '../sip/sender.ts';
+import { reachableHost } from '../stack/sent-by.ts';
+import { readCredentials } from '../stack/tls-options.ts';
 
 /** The gateway's MSRP: its sockets, and the bearer that uses them. */
 export interface Msrp {

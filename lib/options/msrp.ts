@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DEFAULT_MSRP_POLICY, type MsrpPolicy } from './bearer/msrp-session.ts';
-import { DEFAULT_MSRP } from './msrp/endpoint.ts';
+import { DEFAULT_MSRP_POLICY, type MsrpPolicy } from '../bearer/msrp-session.ts';
+import { DEFAULT_MSRP } from '../msrp/endpoint.ts';
 
 /** Pushes by MSRP (docs/bearers.md, "MSRP session"). Times in milliseconds. */
 export interface MsrpOptions extends MsrpPolicy {

@@ -1,18 +1,18 @@
-import { createSubscribeHandler, createSubscribeMiddleware } from '../handlers/subscribe.ts';
-import type { Clock } from './base/clock.ts';
-import { messageOf } from './base/errors.ts';
-import type { Logger } from './base/log.ts';
+import { createSubscribeHandler, createSubscribeMiddleware } from '../../handlers/subscribe.ts';
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Subscribers } from '../engine/subscribers.ts';
+import type { OmaPushOptions } from '../options/oma-push.ts';
+import type { Told } from '../sip/capability-answer.ts';
+import type { SipHandler, SipLeg } from '../sip/leg.ts';
+import { type OmaPushCounts, OmaPushSubscriptions, type PushSubscription } from '../sip/oma-push.ts';
+import type { OwnAddress } from '../sip/own-address.ts';
+import type { Registrations } from '../sip/registrations.ts';
+import type { SipSender } from '../sip/sender.ts';
+import type { TrustedPeers } from '../sip/trusted-peers.ts';
 import type { Capabilities } from './capabilities.ts';
-import type { Subscribers } from './engine/subscribers.ts';
 import { subscribeOn } from './legs.ts';
-import type { OmaPushOptions } from './oma-push-options.ts';
-import type { Told } from './sip/capability-answer.ts';
-import type { SipHandler, SipLeg } from './sip/leg.ts';
-import { type OmaPushCounts, OmaPushSubscriptions, type PushSubscription } from './sip/oma-push.ts';
-import type { OwnAddress } from './sip/own-address.ts';
-import type { Registrations } from './sip/registrations.ts';
-import type { SipSender } from './sip/sender.ts';
-import type { TrustedPeers } from './sip/trusted-peers.ts';
 
 export interface OmaPushSetting {
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { AddressLookup } from './addressing/directory.ts';
-import type { AddressRuleOptions } from './addressing/rules.ts';
+import type { AddressLookup } from '../addressing/directory.ts';
+import type { AddressRuleOptions } from '../addressing/rules.ts';
 
 /** Whom addresses stand for, besides what they say. */
 export interface AddressingOptions extends AddressRuleOptions {

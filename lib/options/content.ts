@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PROFILE_NAMES, type ProfileRule } from './bearer/profile.ts';
+import { PROFILE_NAMES, type ProfileRule } from '../bearer/profile.ts';
 
 /** How content comes to devices that do not take it as it was sent, or fetch it (RFC 4483). */
 export interface ContentOptions {

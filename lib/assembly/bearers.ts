@@ -1,18 +1,18 @@
-import type { Logger } from './base/log.ts';
-import type { AddressedOptions } from './bearer/addressed.ts';
-import type { Bearer } from './bearer/bearer.ts';
-import type { ImdnAsker } from './bearer/imdn.ts';
-import { createIndirectionBearer } from './bearer/indirection.ts';
-import { createOmaPushBearer, createOmaPushReferenceBearer, type OmaPushBearerOptions } from './bearer/oma-push.ts';
-import { createFormChoice, type ProfileRule } from './bearer/profile.ts';
-import { createReferenceWriter } from './bearer/reference.ts';
-import { createSipMessageBearer, type SipMessageBearerOptions } from './bearer/sip-message.ts';
-import type { StatusReadings } from './bearer/sip-outcome.ts';
-import { createTransforming, seenByMsrp, type Transforming, type TransformingOptions } from './bearer/transforming.ts';
-import type { ContentOptions } from './content-options.ts';
-import type { TokenSecret } from './security/token-secret.ts';
-import type { RedirectPolicy } from './sip/redirect.ts';
-import type { SipSender } from './sip/sender.ts';
+import type { Logger } from '../base/log.ts';
+import type { AddressedOptions } from '../bearer/addressed.ts';
+import type { Bearer } from '../bearer/bearer.ts';
+import type { ImdnAsker } from '../bearer/imdn.ts';
+import { createIndirectionBearer } from '../bearer/indirection.ts';
+import { createOmaPushBearer, createOmaPushReferenceBearer, type OmaPushBearerOptions } from '../bearer/oma-push.ts';
+import { createFormChoice, type ProfileRule } from '../bearer/profile.ts';
+import { createReferenceWriter } from '../bearer/reference.ts';
+import { createSipMessageBearer, type SipMessageBearerOptions } from '../bearer/sip-message.ts';
+import type { StatusReadings } from '../bearer/sip-outcome.ts';
+import { createTransforming, seenByMsrp, type Transforming, type TransformingOptions } from '../bearer/transforming.ts';
+import type { ContentOptions } from '../options/content.ts';
+import type { TokenSecret } from '../security/token-secret.ts';
+import type { RedirectPolicy } from '../sip/redirect.ts';
+import type { SipSender } from '../sip/sender.ts';
 
 export interface BearersOptions extends AddressedOptions, TransformingOptions {
   readonly sender: SipSender;

@@ -1,15 +1,15 @@
-import type { Clock } from './base/clock.ts';
-import type { Logger } from './base/log.ts';
-import type { DirectLegOptions, SipOptions } from './options.ts';
-import { createDirectLeg } from './sip/direct-leg.ts';
-import { createDrachtioLeg } from './sip/drachtio-leg.ts';
-import type { SipHandler, SipLeg, SubscriptionHandler } from './sip/leg.ts';
-import type { SrfLike } from './sip/srf-like.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { DirectLegOptions, SipOptions } from '../options/options.ts';
+import { createDirectLeg } from '../sip/direct-leg.ts';
+import { createDrachtioLeg } from '../sip/drachtio-leg.ts';
+import type { SipHandler, SipLeg, SubscriptionHandler } from '../sip/leg.ts';
+import type { SrfLike } from '../sip/srf-like.ts';
+import type { StackControls } from '../stack/controls.ts';
+import { createSipStack } from '../stack/stack.ts';
+import type { SipTraceListener } from '../stack/trace.ts';
+import type { SipStack } from '../stack/types.ts';
 import { sipDebug } from './sip-debug.ts';
-import type { StackControls } from './stack/controls.ts';
-import { createSipStack } from './stack/stack.ts';
-import type { SipTraceListener } from './stack/trace.ts';
-import type { SipStack } from './stack/types.ts';
 
 export interface LegsOptions {
   readonly srf?: SrfLike | undefined;

@@ -1,13 +1,13 @@
-import type { Clock } from './base/clock.ts';
-import type { Logger } from './base/log.ts';
-import type { LimitOptions, SipOptions } from './options.ts';
-import { viaServingNode } from './sip/core-route.ts';
-import type { IscHeaders } from './sip/isc-headers.ts';
-import { type RegEventCounts, RegEvents } from './sip/reg-event.ts';
-import { byRegister, type RegisterNews, withRegEvents } from './sip/registration-sources.ts';
-import { createRegistrations, type Registrations } from './sip/registrations.ts';
-import type { SipSender } from './sip/sender.ts';
-import type { Store } from './store/store.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { LimitOptions, SipOptions } from '../options/options.ts';
+import { viaServingNode } from '../sip/core-route.ts';
+import type { IscHeaders } from '../sip/isc-headers.ts';
+import { type RegEventCounts, RegEvents } from '../sip/reg-event.ts';
+import { byRegister, type RegisterNews, withRegEvents } from '../sip/registration-sources.ts';
+import { createRegistrations, type Registrations } from '../sip/registrations.ts';
+import type { SipSender } from '../sip/sender.ts';
+import type { Store } from '../store/store.ts';
 
 export interface RegistrationSourcesOptions {
   readonly sip: Pick<SipOptions, 'registrations' | 'route'>;

@@ -5,7 +5,7 @@ import { formatHostPort } from '../../codec/sip/host.ts';
 import { reachableHost } from '../../stack/sent-by.ts';
 import { createSipStack } from '../../stack/stack.ts';
 import type { ListenPoint, Protocol, SipStack } from '../../stack/types.ts';
-import type { PhoneOptions } from './phone.ts';
+import type { PhoneOptions } from './device.ts';
 
 /** Keeps a connection open that the phone cannot be reached without (RFC 5626 section 4.4.1). */
 const KEEP_ALIVE = 120_000; // ms

@@ -1,5 +1,5 @@
 import { silentLogger } from '../lib/base/log.ts';
-import { RegEvents } from '../lib/sip/reg-event.ts';
+import { RegEvents } from '../lib/sip/reg-event/reg-event.ts';
 import { FakeClock } from '../test/support/fake-clock.ts';
 import { FakeNotifier } from '../test/support/fake-notifier.ts';
 

@@ -3,12 +3,12 @@ import { messageOf } from '../lib/base/errors.ts';
 import type { Logger } from '../lib/base/log.ts';
 import { aorOfHeader } from '../lib/sip/aor.ts';
 import type { RequestLike, ResponseLike, SipHandler } from '../lib/sip/leg.ts';
-import { readObservedRegister, type SeenHeaders } from '../lib/sip/observed-register.ts';
 import type { OwnAddress } from '../lib/sip/own-address.ts';
-import { byRegister, type RegisterNews } from '../lib/sip/registration-sources.ts';
-import type { RegistrationUpdate } from '../lib/sip/registration-update.ts';
-import type { Registrations } from '../lib/sip/registrations.ts';
-import { readThirdPartyRegister } from '../lib/sip/third-party-register.ts';
+import { readObservedRegister, type SeenHeaders } from '../lib/sip/registrations/observed-register.ts';
+import type { Registrations } from '../lib/sip/registrations/registrations.ts';
+import { byRegister, type RegisterNews } from '../lib/sip/registrations/sources.ts';
+import { readThirdPartyRegister } from '../lib/sip/registrations/third-party-register.ts';
+import type { RegistrationUpdate } from '../lib/sip/registrations/update.ts';
 import type { TrustedPeers } from '../lib/sip/trusted-peers.ts';
 import { answer } from './answer.ts';
 

@@ -3,7 +3,7 @@ import type { Logger } from '../lib/base/log.ts';
 import type { HeaderField } from '../lib/model/push.ts';
 import { aorOfUri } from '../lib/sip/aor.ts';
 import { assertedIdentity } from '../lib/sip/asserted-identity.ts';
-import { readTold, type Told } from '../lib/sip/capability-answer.ts';
+import { readTold, type Told } from '../lib/sip/capabilities/answer.ts';
 import type {
   Authorize,
   IncomingSubscription,
@@ -13,11 +13,11 @@ import type {
   SipLeg,
   SubscriptionHandler,
 } from '../lib/sip/leg.ts';
-import type { OmaPushSubscriptions, PushSubscription } from '../lib/sip/oma-push.ts';
-import { isPushPackage, OMA_PUSH, type PushEvent, readPushEvent, writePushEvent } from '../lib/sip/oma-push-event.ts';
-import { subscribingDevice } from '../lib/sip/oma-push-overlay.ts';
+import { isPushPackage, OMA_PUSH, type PushEvent, readPushEvent, writePushEvent } from '../lib/sip/oma-push/event.ts';
+import type { OmaPushSubscriptions, PushSubscription } from '../lib/sip/oma-push/oma-push.ts';
+import { subscribingDevice } from '../lib/sip/oma-push/overlay.ts';
 import type { OwnAddress } from '../lib/sip/own-address.ts';
-import { type RegisterContact, readContacts } from '../lib/sip/register-contacts.ts';
+import { type RegisterContact, readContacts } from '../lib/sip/registrations/register-contacts.ts';
 import type { TrustedPeers } from '../lib/sip/trusted-peers.ts';
 import { packageOf } from '../lib/stack/notifier.ts';
 import { answer } from './answer.ts';

@@ -1,7 +1,7 @@
 import { systemClock } from '../../lib/base/clock.ts';
 import { loadSrf } from '../../lib/cli/srf.ts';
-import { type SrfSentRequest, srfPort } from '../../lib/sip/srf-like.ts';
-import { connectSrf } from '../../lib/sip/srf-link.ts';
+import { type SrfSentRequest, srfPort } from '../../lib/sip/drachtio/srf-like.ts';
+import { connectSrf } from '../../lib/sip/drachtio/srf-link.ts';
 import { micros, runPart } from './part.ts';
 
 export interface BareSrfOptions {

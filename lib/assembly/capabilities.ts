@@ -5,10 +5,10 @@ import type { CapabilitySource } from '../engine/capability-source.ts';
 import type { Subscribers } from '../engine/subscribers.ts';
 import type { Device, Registration } from '../model/device.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
-import type { Told } from '../sip/capability-answer.ts';
-import { CapabilityCache, type CapabilityPolicy } from '../sip/capability-cache.ts';
-import { type CapabilityQueryOptions, createCapabilityQuery } from '../sip/capability-query.ts';
-import type { Refusal } from '../sip/capability-refusal.ts';
+import type { Told } from '../sip/capabilities/answer.ts';
+import { CapabilityCache, type CapabilityPolicy } from '../sip/capabilities/cache.ts';
+import { type CapabilityQueryOptions, createCapabilityQuery } from '../sip/capabilities/query.ts';
+import type { Refusal } from '../sip/capabilities/refusal.ts';
 
 export interface CapabilitiesOptions extends CapabilityQueryOptions {
   readonly policy: CapabilityPolicy;

@@ -1,10 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { DirectLegOptions, SipOptions } from '../options/options.ts';
-import { createDirectLeg } from '../sip/direct-leg.ts';
-import { createDrachtioLeg } from '../sip/drachtio-leg.ts';
+import { createDirectLeg } from '../sip/direct/direct-leg.ts';
+import { createDrachtioLeg } from '../sip/drachtio/drachtio-leg.ts';
+import type { SrfLike } from '../sip/drachtio/srf-like.ts';
 import type { SipHandler, SipLeg, SubscriptionHandler } from '../sip/leg.ts';
-import type { SrfLike } from '../sip/srf-like.ts';
 import type { StackControls } from '../stack/controls.ts';
 import { createSipStack } from '../stack/stack.ts';
 import type { SipTraceListener } from '../stack/trace.ts';

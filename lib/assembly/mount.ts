@@ -1,5 +1,5 @@
+import { type SrfLike, srfPort } from '../sip/drachtio/srf-like.ts';
 import type { SipHandler } from '../sip/leg.ts';
-import { type SrfLike, srfPort } from '../sip/srf-like.ts';
 
 /** The gateway's handlers by SIP method, upper case. */
 export type HandlersByMethod = ReadonlyMap<string, SipHandler>;

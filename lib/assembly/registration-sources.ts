@@ -3,9 +3,9 @@ import type { Logger } from '../base/log.ts';
 import type { LimitOptions, SipOptions } from '../options/options.ts';
 import { viaServingNode } from '../sip/core-route.ts';
 import type { IscHeaders } from '../sip/isc-headers.ts';
-import { type RegEventCounts, RegEvents } from '../sip/reg-event.ts';
-import { byRegister, type RegisterNews, withRegEvents } from '../sip/registration-sources.ts';
-import { createRegistrations, type Registrations } from '../sip/registrations.ts';
+import { type RegEventCounts, RegEvents } from '../sip/reg-event/reg-event.ts';
+import { createRegistrations, type Registrations } from '../sip/registrations/registrations.ts';
+import { byRegister, type RegisterNews, withRegEvents } from '../sip/registrations/sources.ts';
 import type { SipSender } from '../sip/sender.ts';
 import type { Store } from '../store/store.ts';
 

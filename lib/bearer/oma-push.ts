@@ -5,7 +5,7 @@ import { typeMisfit } from '../model/device-knowledge.ts';
 import type { Content, HeaderField, Push } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
 import type { LegAbilities, SipAnswer } from '../sip/leg.ts';
-import type { OmaPushSubscriptions, PushSubscription } from '../sip/oma-push.ts';
+import type { OmaPushSubscriptions, PushSubscription } from '../sip/oma-push/oma-push.ts';
 import { isBinaryBody } from '../sip/sender.ts';
 import type { AddressedOptions } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';

@@ -6,7 +6,7 @@ import type { Device } from '../model/device.ts';
 import { messageMisfit } from '../model/device-knowledge.ts';
 import type { Content, Push } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
-import type { Refusal } from '../sip/capability-refusal.ts';
+import type { Refusal } from '../sip/capabilities/refusal.ts';
 import type { SipAnswer } from '../sip/leg.ts';
 import { followRedirects, type RedirectPolicy } from '../sip/redirect.ts';
 import { isBinaryBody, type SipSender } from '../sip/sender.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RegistrationSource } from '../sip/registrations.ts';
+import type { RegistrationSource } from '../sip/registrations/registrations.ts';
 import type { TlsOptions } from '../stack/tls-options.ts';
 
 /** Levels of the log, most talkative first. */

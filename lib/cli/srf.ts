@@ -1,5 +1,5 @@
 import { PpgError } from '../base/errors.ts';
-import type { SrfLike } from '../sip/srf-like.ts';
+import type { SrfLike } from '../sip/drachtio/srf-like.ts';
 
 /**
  * Loads drachtio-srf, which the gateway itself never imports: it is the app's, or here the operator's, choice.

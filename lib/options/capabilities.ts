@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type CapabilityPolicy, DEFAULT_CAPABILITIES } from '../sip/capability-cache.ts';
+import { type CapabilityPolicy, DEFAULT_CAPABILITIES } from '../sip/capabilities/cache.ts';
 
 const milliseconds = z.number().int().nonnegative();
 

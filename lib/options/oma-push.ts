@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_OMA_PUSH, type OmaPushPolicy } from '../sip/oma-push.ts';
+import { DEFAULT_OMA_PUSH, type OmaPushPolicy } from '../sip/oma-push/oma-push.ts';
 
 /** Subscriptions of devices to pushes (docs/oma-push.md). */
 export interface OmaPushOptions extends OmaPushPolicy {

@@ -5,7 +5,7 @@ import { systemClock } from '../../lib/base/clock.ts';
 import { silentLogger } from '../../lib/base/log.ts';
 import { createPpg } from '../../lib/ppg.ts';
 import { assertedIdentity } from '../../lib/sip/asserted-identity.ts';
-import { createDirectLeg } from '../../lib/sip/direct-leg.ts';
+import { createDirectLeg } from '../../lib/sip/direct/direct-leg.ts';
 import { trustedPeers as peers } from '../../lib/sip/trusted-peers.ts';
 import { loopbackStack, messageRequest, send, statusOf } from '../support/sip-loopback.ts';
 import { DOMAIN, Scene, until } from './scene.ts';

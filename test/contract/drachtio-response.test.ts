@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { createRegisterHandler } from '../../handlers/register.ts';
 import { silentLogger } from '../../lib/base/log.ts';
 import type { ResponseLike } from '../../lib/sip/leg.ts';
-import { createRegistrations } from '../../lib/sip/registrations.ts';
+import { createRegistrations } from '../../lib/sip/registrations/registrations.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { fakeRequest } from '../support/fake-sip.ts';
 

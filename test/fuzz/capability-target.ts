@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { parseSip } from '../../lib/codec/sip/parse.ts';
 import { messageMisfit } from '../../lib/model/device-knowledge.ts';
-import { readTold, type Told } from '../../lib/sip/capability-answer.ts';
-import { lessonOf } from '../../lib/sip/capability-refusal.ts';
+import { readTold, type Told } from '../../lib/sip/capabilities/answer.ts';
+import { lessonOf } from '../../lib/sip/capabilities/refusal.ts';
 import type { FuzzTarget } from './fuzz.ts';
 import { lines } from './tools.ts';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isPushPackage, readPushEvent, writePushEvent } from '../../lib/sip/oma-push-event.ts';
+import { isPushPackage, readPushEvent, writePushEvent } from '../../lib/sip/oma-push/event.ts';
 import { packageOf } from '../../lib/stack/notifier.ts';
 import type { FuzzTarget } from './fuzz.ts';
 import { buffers } from './tools.ts';

@@ -31,7 +31,7 @@ import { bodyRefusal, frameRefusal, networkRefusal, requestRefusal } from '../..
 import { applicationIdOf, canonicalApplication, parseApplicationId } from '../../lib/model/application-id.ts';
 import { checkOptions, type PpgConfiguration } from '../../lib/options/options.ts';
 import { parsePasswordHash } from '../../lib/security/password.ts';
-import { toSrfCall } from '../../lib/sip/drachtio-frame.ts';
+import { toSrfCall } from '../../lib/sip/drachtio/frame.ts';
 import { FIXTURE_TYPES, fixture } from '../support/pap-endpoint.ts';
 import type { FuzzTarget } from './fuzz.ts';
 import { buffers, lines, tolerated } from './tools.ts';

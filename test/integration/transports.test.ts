@@ -7,7 +7,7 @@ import { createPhone, type Phone } from '../../lib/embedded/phone/phone.ts';
 import type { EngineEvents } from '../../lib/model/engine-events.ts';
 import type { DeliveryMethod } from '../../lib/model/push.ts';
 import { createPpg, type Ppg } from '../../lib/ppg.ts';
-import { connectSrf, disconnectSrf } from '../../lib/sip/srf-link.ts';
+import { connectSrf, disconnectSrf } from '../../lib/sip/drachtio/srf-link.ts';
 import type { SipTrace } from '../../lib/stack/trace.ts';
 import type { ListenPoint } from '../../lib/stack/types.ts';
 import { createMemoryBindings } from '../../lib/store/memory-bindings.ts';

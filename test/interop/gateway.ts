@@ -13,7 +13,7 @@ import type { ResultNotification, StatusQueryResult } from '../../lib/codec/pap/
 import { formatHostPort, parseHostPort } from '../../lib/codec/sip/host.ts';
 import type { EngineEvents } from '../../lib/model/engine-events.ts';
 import type { Recipient } from '../../lib/model/push.ts';
-import { REGISTRATION_LEARNED } from '../../lib/sip/registrations.ts';
+import { REGISTRATION_LEARNED } from '../../lib/sip/registrations/registrations.ts';
 
 export type Leg = 'drachtio' | 'direct';
 export const LEGS: readonly Leg[] = ['drachtio', 'direct'];

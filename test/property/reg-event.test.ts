@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { CONTACT_EVENTS, type RegInfo } from '../../lib/codec/reginfo/reginfo.ts';
 import type { Registration } from '../../lib/model/device.ts';
-import { RegEventTable } from '../../lib/sip/reg-event-table.ts';
-import { MAX_DEVICES, mergeRegistration } from '../../lib/sip/registration-update.ts';
-import { living } from '../../lib/sip/registrations.ts';
+import { RegEventTable } from '../../lib/sip/reg-event/table.ts';
+import { living } from '../../lib/sip/registrations/registrations.ts';
+import { MAX_DEVICES, mergeRegistration } from '../../lib/sip/registrations/update.ts';
 
 const CONTEXT = { domain: 'example.com', now: 1_800_000_000_000 };
 

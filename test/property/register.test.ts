@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { readObservedRegister } from '../../lib/sip/observed-register.ts';
-import { mergeRegistration } from '../../lib/sip/registration-update.ts';
-import { living } from '../../lib/sip/registrations.ts';
-import { readThirdPartyRegister } from '../../lib/sip/third-party-register.ts';
+import { readObservedRegister } from '../../lib/sip/registrations/observed-register.ts';
+import { living } from '../../lib/sip/registrations/registrations.ts';
+import { readThirdPartyRegister } from '../../lib/sip/registrations/third-party-register.ts';
+import { mergeRegistration } from '../../lib/sip/registrations/update.ts';
 import { fakeRequest } from '../support/fake-sip.ts';
 
 const CONTEXT = { domain: 'example.com', now: 1_800_000_000_000 };

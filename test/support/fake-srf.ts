@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { SrfLike, SrfRequestOptions, SrfResponse, SrfSentRequest } from '../../lib/sip/srf-like.ts';
+import type { SrfLike, SrfRequestOptions, SrfResponse, SrfSentRequest } from '../../lib/sip/drachtio/srf-like.ts';
 
 type Callback = (error: unknown, request?: SrfSentRequest) => void;
 

@@ -1,5 +1,5 @@
 import { type Logger, silentLogger } from '../../lib/base/log.ts';
-import { REGISTRATION_LEARNED } from '../../lib/sip/registrations.ts';
+import { REGISTRATION_LEARNED } from '../../lib/sip/registrations/registrations.ts';
 
 /** What a gateway has learned of registrations, from its log: a REGISTER is answered before it is learned. */
 export class Learned {

@@ -1,6 +1,6 @@
 import { systemClock } from '../../../lib/base/clock.ts';
-import { createDirectLeg } from '../../../lib/sip/direct-leg.ts';
-import { createDrachtioLeg } from '../../../lib/sip/drachtio-leg.ts';
+import { createDirectLeg } from '../../../lib/sip/direct/direct-leg.ts';
+import { createDrachtioLeg } from '../../../lib/sip/drachtio/drachtio-leg.ts';
 import { newStack, SipdNet } from '../../support/sipd-net.ts';
 import { UacSrf } from '../../support/uac-srf.ts';
 import { type DialogLegUnderTest, dialogContract } from './dialog-contract.ts';

@@ -1,5 +1,5 @@
 import { systemClock } from '../../../lib/base/clock.ts';
-import { createDirectLeg } from '../../../lib/sip/direct-leg.ts';
+import { createDirectLeg } from '../../../lib/sip/direct/direct-leg.ts';
 import { newStack, Peer } from '../../support/sipd-net.ts';
 import { legContract } from './leg-contract.ts';
 

@@ -1,5 +1,5 @@
 import { systemClock } from '../../../lib/base/clock.ts';
-import { createDrachtioLeg } from '../../../lib/sip/drachtio-leg.ts';
+import { createDrachtioLeg } from '../../../lib/sip/drachtio/drachtio-leg.ts';
 import { SipdNet } from '../../support/sipd-net.ts';
 import { legContract } from './leg-contract.ts';
 

@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import express from 'express';
 import type { PapHttpHandler } from '../../../handlers/pap.ts';
+import { connectSrf } from '../../../lib/sip/drachtio/srf-link.ts';
 import type { RequestLike, ResponseLike, SipHandler } from '../../../lib/sip/leg.ts';
-import { connectSrf } from '../../../lib/sip/srf-link.ts';
 import { Endpoint } from '../../support/pap-endpoint.ts';
 import { carriedOut, type RealSrf, type SipdNet } from '../../support/sipd-net.ts';
 

@@ -5,7 +5,7 @@ import type { EngineEvents } from '../../../lib/model/engine-events.ts';
 import type { HeaderField } from '../../../lib/model/push.ts';
 import { createPpg, type Ppg, type PpgOptions } from '../../../lib/ppg.ts';
 import { hashPassword } from '../../../lib/security/password.ts';
-import { connectSrf } from '../../../lib/sip/srf-link.ts';
+import { connectSrf } from '../../../lib/sip/drachtio/srf-link.ts';
 import { Peer, type RealSrf, SipdNet } from '../../support/sipd-net.ts';
 import { DOMAIN, HostApp, type HostAppOptions, type Mounted } from './host-app.ts';
 import { User } from './user.ts';

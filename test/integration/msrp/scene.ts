@@ -7,7 +7,7 @@ import type { ReceivedPush } from '../../../lib/embedded/phone/push-log.ts';
 import type { AttemptRecord } from '../../../lib/model/push.ts';
 import { createPpg, type Ppg, type PpgOptions } from '../../../lib/ppg.ts';
 import type { PushRequest } from '../../../lib/push-request.ts';
-import { connectSrf } from '../../../lib/sip/srf-link.ts';
+import { connectSrf } from '../../../lib/sip/drachtio/srf-link.ts';
 import { createSipStack } from '../../../lib/stack/stack.ts';
 import type { SipTrace } from '../../../lib/stack/trace.ts';
 import type { ListenPoint, Protocol } from '../../../lib/stack/types.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
-import { createDirectLeg } from '../../../lib/sip/direct-leg.ts';
+import { createDirectLeg } from '../../../lib/sip/direct/direct-leg.ts';
 import type { OutboundRequest, SipAnswer, SipLeg } from '../../../lib/sip/leg.ts';
 import { createSipStack } from '../../../lib/stack/stack.ts';
 import type { TlsOptions } from '../../../lib/stack/tls-options.ts';

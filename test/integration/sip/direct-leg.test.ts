@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { parseSip } from '../../../lib/codec/sip/parse.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
-import { createDirectLeg, type DirectLegOptions } from '../../../lib/sip/direct-leg.ts';
+import { createDirectLeg, type DirectLegOptions } from '../../../lib/sip/direct/direct-leg.ts';
 import type { OutboundRequest, SipAnswer, SipHandler, SipLeg } from '../../../lib/sip/leg.ts';
 import { createSipStack } from '../../../lib/stack/stack.ts';
 import type { ListenPoint, SipStack } from '../../../lib/stack/types.ts';

@@ -4,7 +4,7 @@ import { silentLogger } from '../../../lib/base/log.ts';
 import type { SipResponse } from '../../../lib/codec/sip/message.ts';
 import { parseSip } from '../../../lib/codec/sip/parse.ts';
 import { createCore } from '../../../lib/embedded/core/core.ts';
-import { createDirectLeg } from '../../../lib/sip/direct-leg.ts';
+import { createDirectLeg } from '../../../lib/sip/direct/direct-leg.ts';
 import { createSipStack } from '../../../lib/stack/stack.ts';
 import type { SipStack } from '../../../lib/stack/types.ts';
 import { createMemoryBindings } from '../../../lib/store/memory-bindings.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { systemClock } from '../../../lib/base/clock.ts';
 import { randomToken } from '../../../lib/base/ids.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
-import { createDrachtioLeg } from '../../../lib/sip/drachtio-leg.ts';
+import { createDrachtioLeg } from '../../../lib/sip/drachtio/drachtio-leg.ts';
 import type { OutboundRequest, SipLeg } from '../../../lib/sip/leg.ts';
 import { SipdNet } from '../../support/sipd-net.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
+import type { SrfRequestOptions, SrfResponse } from '../../../lib/sip/drachtio/srf-like.ts';
+import { connectSrf } from '../../../lib/sip/drachtio/srf-link.ts';
 import type { RequestLike, ResponseLike } from '../../../lib/sip/leg.ts';
-import type { SrfRequestOptions, SrfResponse } from '../../../lib/sip/srf-like.ts';
-import { connectSrf } from '../../../lib/sip/srf-link.ts';
 import type { Protocol } from '../../../lib/stack/types.ts';
 import { onSipd, type RealSrf, realServer, SipdNet } from '../../support/sipd-net.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { systemClock } from '../../../lib/base/clock.ts';
 import type { Logger } from '../../../lib/base/log.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
-import { createDrachtioLeg } from '../../../lib/sip/drachtio-leg.ts';
+import { createDrachtioLeg } from '../../../lib/sip/drachtio/drachtio-leg.ts';
 import type { OutboundRequest, SipAnswer, SipLeg } from '../../../lib/sip/leg.ts';
 import { SipdNet } from '../../support/sipd-net.ts';
 

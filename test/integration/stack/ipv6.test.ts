@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { parseSip } from '../../../lib/codec/sip/parse.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
-import { createDirectLeg } from '../../../lib/sip/direct-leg.ts';
+import { createDirectLeg } from '../../../lib/sip/direct/direct-leg.ts';
 import { createSipStack } from '../../../lib/stack/stack.ts';
 import type { ListenPoint, Protocol } from '../../../lib/stack/types.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

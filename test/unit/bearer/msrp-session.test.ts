@@ -5,7 +5,7 @@ import { createMsrpBearer, type MsrpBearer } from '../../../lib/bearer/msrp-sess
 import { writeMessageSdp } from '../../../lib/codec/sdp/message-media.ts';
 import type { DeliveryResult } from '../../../lib/model/delivery.ts';
 import { MsrpEndpoint } from '../../../lib/msrp/endpoint.ts';
-import type { Refusal } from '../../../lib/sip/capability-refusal.ts';
+import type { Refusal } from '../../../lib/sip/capabilities/refusal.ts';
 import type { SipDialog } from '../../../lib/sip/leg.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { address, push } from '../../support/model.ts';

@@ -4,7 +4,7 @@ import type { Bearer, DeliveryTarget } from '../../../lib/bearer/bearer.ts';
 import { createSipMessageBearer } from '../../../lib/bearer/sip-message.ts';
 import { chooseBearer } from '../../../lib/engine/choose-bearer.ts';
 import type { DeviceCapabilities } from '../../../lib/model/device-capabilities.ts';
-import type { Refusal } from '../../../lib/sip/capability-refusal.ts';
+import type { Refusal } from '../../../lib/sip/capabilities/refusal.ts';
 import { createSipSender } from '../../../lib/sip/sender.ts';
 import { FakeBearer } from '../../support/engine.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

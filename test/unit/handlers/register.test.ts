@@ -4,7 +4,7 @@ import { silentLogger } from '../../../lib/base/log.ts';
 import type { Registration } from '../../../lib/model/device.ts';
 import type { RequestLike, SipHandler } from '../../../lib/sip/leg.ts';
 import { ownAddress } from '../../../lib/sip/own-address.ts';
-import { createRegistrations, type Registrations } from '../../../lib/sip/registrations.ts';
+import { createRegistrations, type Registrations } from '../../../lib/sip/registrations/registrations.ts';
 import { trustedPeers } from '../../../lib/sip/trusted-peers.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { FakeResponse, fakeRequest } from '../../support/fake-sip.ts';

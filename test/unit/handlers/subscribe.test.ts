@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createSubscribeHandler, createSubscribeMiddleware } from '../../../handlers/subscribe.ts';
 import { silentLogger } from '../../../lib/base/log.ts';
-import type { Told } from '../../../lib/sip/capability-answer.ts';
-import { DEFAULT_OMA_PUSH, OmaPushSubscriptions } from '../../../lib/sip/oma-push.ts';
+import type { Told } from '../../../lib/sip/capabilities/answer.ts';
+import { DEFAULT_OMA_PUSH, OmaPushSubscriptions } from '../../../lib/sip/oma-push/oma-push.ts';
 import { ownAddress } from '../../../lib/sip/own-address.ts';
 import { trustedPeers } from '../../../lib/sip/trusted-peers.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

@@ -3,7 +3,7 @@ import { silentLogger } from '../../../../lib/base/log.ts';
 import { parseSip } from '../../../../lib/codec/sip/parse.ts';
 import { writeSip } from '../../../../lib/codec/sip/write.ts';
 import { createCore } from '../../../../lib/embedded/core/core.ts';
-import { readThirdPartyRegister } from '../../../../lib/sip/third-party-register.ts';
+import { readThirdPartyRegister } from '../../../../lib/sip/registrations/third-party-register.ts';
 import type { BindingRecord } from '../../../../lib/store/bindings.ts';
 import { createMemoryBindings } from '../../../../lib/store/memory-bindings.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';

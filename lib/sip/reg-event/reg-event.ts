@@ -1,0 +1,404 @@
+import type { Clock, TimerHandle } from '../../base/clock.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { type IscHeaders, iscHeaders } from '../isc-headers.ts';
+import type { RegistrationUpdate } from '../registrations/update.ts';
+import type { SipSender } from '../sender.ts';
+import { againAfter, LASTED, NO_SUCH_PACKAGE } from './back-off.ts';
+import { type NotifyResult, RegEventSubscription, type SubscriptionEnd } from './subscription.ts';
+import type { RegEventTable } from './table.ts';
+
+export interface RegEventLimits {
+  /** Subscriptions at a time; the one that nobody asked for longest is ended for a new one. Default 10,000. */
+  readonly subscriptions: number;
+  /** First SUBSCRIBEs a second; more wait for their turn. Default 50. */
+  readonly perSecond: number;
+}
+
+export const DEFAULT_REG_EVENT: RegEventLimits = { subscriptions: 10_000, perSecond: 50 };
+
+export interface RegEventsOptions extends Partial<RegEventLimits> {
+  readonly sender: Pick<SipSender, 'subscribe'>;
+  /** The gateway's identity, a SIP URI. */
+  readonly identity: string;
+  /** What the core is told of the gateway. Default: identity and charging vector alone. */
+  readonly isc?: IscHeaders | undefined;
+  readonly domain: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /**
+   * Takes over what a NOTIFY told. `tellsFeatures`: the core tells the feature tags of contacts, so that one that is not
+   * told is not there. Must not reject.
+   */
+  readonly learn: (update: RegistrationUpdate, tellsFeatures: boolean) => Promise<void>;
+}
+
+/** What the source has done so far. */
+export interface RegEventCounts {
+  /** Alive now. */
+  readonly subscriptions: number;
+  /** Users that the core does not tell of for now. */
+  readonly refused: number;
+  /** First SUBSCRIBEs since the start, by how they ended; `shed` were not sent, because the limits were reached. */
+  readonly subscribes: Readonly<Record<'accepted' | 'refused' | 'failed' | 'shed', number>>;
+  readonly notifies: Readonly<Record<NotifyResult, number>>;
+}
+
+/** Longest time that somebody waits for the first NOTIFY, milliseconds: a push goes out by the core alone then. */
+const HOLD = 2000;
+
+/** A core that tells the state at a refresh does so by then. Milliseconds. */
+const TOLD_WITHIN = 500;
+
+/** Users whose refusal is remembered. */
+const MAX_REFUSED = 50_000;
+
+/** Other users of implicit sets that are remembered; more are only asked for anew. */
+const MAX_COVERED = 50_000;
+
+/** A subscription of which nobody asked for so long ends with its time. Milliseconds. */
+const IDLE_AFTER = 24 * 3600 * 1000;
+
+/** One that was asked for in this time is not ended for another. Milliseconds. */
+const IN_USE = 30_000;
+
+/** Uses of a subscription within so many milliseconds count as one. */
+const ORDERED_TO = 1000;
+
+/** So many users in a row of whom the core says that it has no such package, and it is let alone for a while. */
+const REFUSALS_TO_REST = 5;
+const FIRST_REST = 60_000;
+const LONGEST_REST = 3600_000;
+
+interface Entry {
+  readonly aor: string;
+  readonly subscription: RegEventSubscription;
+  usedAt: number;
+  begunAt: number | undefined;
+  /** Resolves with the first NOTIFY, the end, or after HOLD. */
+  readonly heard: Promise<void>;
+  readonly settle: () => void;
+  /** Who waits for the next NOTIFY. */
+  readonly renewals: Set<() => void>;
+  failures: number;
+}
+
+interface Refusal {
+  readonly until: number;
+  readonly failures: number;
+  /** Tries again by itself: a subscription that was there is wanted until nobody has asked for long. */
+  readonly timer: TimerHandle;
+}
+
+/** The reg event package (RFC 3680) as a source of registrations: a subscription for each user who is asked for. */
+export class RegEvents {
+  readonly #o: RegEventsOptions & RegEventLimits;
+  /** In the order of their last use. */
+  readonly #entries = new Map<string, Entry>();
+  /** Users of an implicit set whose registration another one's subscription tells; looked at anew whenever one is used. */
+  readonly #covered = new Map<string, Entry>();
+  readonly #refused = new Map<string, Refusal>();
+  readonly #queue = new Set<Entry>();
+  readonly #subscribes = { accepted: 0, refused: 0, failed: 0, shed: 0 };
+  readonly #notifies: Record<NotifyResult, number> = { taken: 0, gap: 0, old: 0, empty: 0, bad: 0 };
+  readonly #isc: IscHeaders;
+  #tokens: number;
+  #filledAt: number;
+  #drain: TimerHandle;
+  #refusals = 0;
+  #rest = FIRST_REST;
+  #restUntil = 0;
+  #stopped = false;
+  /** Until the core has shown that it does not. */
+  #refreshTells = true;
+
+  constructor(options: RegEventsOptions) {
+    this.#o = { ...DEFAULT_REG_EVENT, ...options };
+    this.#isc = options.isc ?? iscHeaders(options);
+    this.#tokens = this.#o.perSecond;
+    this.#filledAt = options.clock.now();
+  }
+
+  get counts(): RegEventCounts {
+    let subscriptions = 0;
+    for (const { subscription } of this.#entries.values()) if (subscription.isLive) subscriptions++;
+    return { subscriptions, refused: this.#refused.size, subscribes: this.#subscribes, notifies: this.#notifies };
+  }
+
+  /** Whether the core tells of this user's registration now. */
+  watches(aor: string): boolean {
+    return this.#entryOf(aor)?.subscription.isLive === true;
+  }
+
+  /**
+   * Sees to it that the user is watched. Undefined when there is nothing to wait for: he is, or the core will not tell, or
+   * the limits are reached; else resolves once he is, or after two seconds. Never rejects.
+   */
+  ask(aor: string): Promise<void> | undefined {
+    const entry = this.#entryOf(aor);
+    if (entry !== undefined) {
+      this.#use(entry);
+      return entry.subscription.isLive ? undefined : entry.heard;
+    }
+    const now = this.#o.clock.now();
+    const refusal = this.#refused.get(aor);
+    if (this.#stopped || this.#restUntil > now || (refusal !== undefined && refusal.until > now)) return undefined;
+    return this.#enter(aor, refusal?.failures ?? 0)?.heard;
+  }
+
+  /**
+   * Has the core tell anew of a user who is watched: not every core tells of a registration by itself. Undefined when he is
+   * not; else resolves with the next NOTIFY, or after two seconds. Never rejects.
+   */
+  renew(aor: string): Promise<void> | undefined {
+    const entry = this.#entryOf(aor);
+    if (entry === undefined || !entry.subscription.isLive) return undefined;
+    return this.#refreshTells ? this.#refresh(entry) : this.#replace(entry);
+  }
+
+  /** Forgets a user, and ends his subscription. */
+  forget(aor: string): void {
+    const entry = this.#entries.get(aor);
+    if (entry !== undefined) this.#drop(entry);
+    const refusal = this.#refused.get(aor);
+    this.#o.clock.clearTimeout(refusal?.timer);
+    this.#refused.delete(aor);
+  }
+
+  /** Ends every subscription, and tells the core of as many as it can be told at once. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const { clock, perSecond } = this.#o;
+    clock.clearTimeout(this.#drain);
+    for (const { timer } of this.#refused.values()) clock.clearTimeout(timer);
+    this.#refused.clear();
+    this.#queue.clear();
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    this.#covered.clear();
+    for (const entry of entries) heardOf(entry);
+    const told = entries.slice(0, perSecond).map(({ subscription }) => subscription.close());
+    for (const { subscription } of entries.slice(perSecond)) subscription.abandon();
+    let timer: TimerHandle;
+    const late = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, 1000);
+    });
+    await Promise.race([Promise.allSettled(told), late]);
+    clock.clearTimeout(timer);
+  }
+
+  async #refresh(entry: Entry): Promise<void> {
+    if (!entry.subscription.refresh()) {
+      await this.#next(entry, HOLD);
+      return;
+    }
+    if ((await this.#next(entry, TOLD_WITHIN)) || !entry.subscription.isLive) return;
+    // RFC 6665 section 4.2.1.2 has it tell the state at every SUBSCRIBE. Kamailio 5.6 does at the first of a subscription.
+    this.#refreshTells = false;
+    await this.#replace(entry);
+  }
+
+  /** One after the other: a core that knows subscribers by their Contact would end the new one for the old. */
+  async #replace(entry: Entry): Promise<void> {
+    const { aor, usedAt } = entry;
+    if (this.#entries.get(entry.aor) === entry) {
+      this.#remove(entry);
+      await entry.subscription.close();
+    }
+    if (this.#stopped) return;
+    await (this.#entryOf(aor) ?? this.#enter(aor, 0, usedAt))?.heard;
+  }
+
+  /** Resolves with true at the next NOTIFY, with false when it does not come in time. */
+  #next(entry: Entry, within: number): Promise<boolean> {
+    const { clock } = this.#o;
+    return new Promise((resolve) => {
+      const done = (heard: boolean): void => {
+        clock.clearTimeout(timer);
+        entry.renewals.delete(told);
+        resolve(heard);
+      };
+      const told = (): void => done(true);
+      const timer = clock.setTimeout(() => done(false), within);
+      entry.renewals.add(told);
+    });
+  }
+
+  #entryOf(aor: string): Entry | undefined {
+    const own = this.#entries.get(aor);
+    if (own !== undefined) return own;
+    const other = this.#covered.get(aor);
+    if (other === undefined) return undefined;
+    if (this.#entries.get(other.aor) === other && other.subscription.covers(aor)) return other;
+    this.#covered.delete(aor);
+    return undefined;
+  }
+
+  #use(entry: Entry): void {
+    const now = this.#o.clock.now();
+    // every push asks: to the second is order enough
+    if (now - entry.usedAt < ORDERED_TO) return;
+    entry.usedAt = now;
+    this.#entries.delete(entry.aor);
+    this.#entries.set(entry.aor, entry);
+  }
+
+  /** Makes room, and begins now or as soon as the rate allows. Undefined when there is no room. */
+  #enter(aor: string, failures: number, usedAt: number = this.#o.clock.now()): Entry | undefined {
+    const { clock, subscriptions } = this.#o;
+    if (this.#entries.size >= subscriptions && !this.#evict()) {
+      this.#subscribes.shed++;
+      return undefined;
+    }
+    this.#o.clock.clearTimeout(this.#refused.get(aor)?.timer);
+    this.#refused.delete(aor);
+    let settle = (): void => undefined;
+    const heard = new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(resolve, HOLD);
+      settle = () => {
+        clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+    const entry: Entry = {
+      aor,
+      usedAt,
+      begunAt: undefined,
+      heard,
+      settle,
+      renewals: new Set(),
+      failures,
+      subscription: this.#subscription(aor, () => entry),
+    };
+    entry.subscription.isWanted = () => clock.now() - entry.usedAt < IDLE_AFTER;
+    this.#entries.set(aor, entry);
+    this.#queue.add(entry);
+    this.#pump();
+    return entry;
+  }
+
+  #subscription(aor: string, entry: () => Entry): RegEventSubscription {
+    const { sender, identity, domain, clock, log } = this.#o;
+    return new RegEventSubscription({
+      aor,
+      sender,
+      identity,
+      isc: this.#isc,
+      domain,
+      clock,
+      log,
+      onUpdates: (updates, table) => void this.#learn(entry(), updates, table),
+      onNotify: (result) => this.#onNotify(entry(), result),
+      onAccepted: () => void this.#subscribes.accepted++,
+      onEnd: (end) => this.#onEnd(entry(), end),
+    });
+  }
+
+  /** The one that was used longest ago gives way, unless even that one is in use. */
+  #evict(): boolean {
+    for (const entry of this.#entries.values()) {
+      if (this.#o.clock.now() - entry.usedAt < IN_USE) return false;
+      this.#drop(entry);
+      return true;
+    }
+    return false;
+  }
+
+  #drop(entry: Entry): void {
+    this.#remove(entry);
+    void entry.subscription.close();
+  }
+
+  #remove(entry: Entry): void {
+    if (this.#entries.get(entry.aor) === entry) this.#entries.delete(entry.aor);
+    this.#queue.delete(entry);
+    heardOf(entry);
+  }
+
+  #pump(): void {
+    const { clock, perSecond } = this.#o;
+    const now = clock.now();
+    this.#tokens = Math.min(perSecond, this.#tokens + ((now - this.#filledAt) * perSecond) / 1000);
+    this.#filledAt = now;
+    for (const entry of this.#queue) {
+      if (this.#tokens < 1) break;
+      this.#tokens--;
+      this.#queue.delete(entry);
+      entry.begunAt = now;
+      void this.#begin(entry);
+    }
+    clock.clearTimeout(this.#drain);
+    if (this.#queue.size > 0)
+      this.#drain = clock.setTimeout(() => this.#pump(), Math.ceil(((1 - this.#tokens) * 1000) / perSecond));
+  }
+
+  async #begin(entry: Entry): Promise<void> {
+    try {
+      await entry.subscription.begin();
+    } catch (error) {
+      this.#o.log.error({ aor: entry.aor, err: error }, `a reg event subscription failed: ${messageOf(error)}`);
+      this.#onEnd(entry, { kind: 'failed', reason: 'error' });
+    }
+  }
+
+  async #learn(entry: Entry, updates: readonly RegistrationUpdate[], table: RegEventTable): Promise<void> {
+    if (this.#covered.size > MAX_COVERED) this.#covered.clear();
+    for (const aor of table.aors) if (aor !== entry.aor) this.#covered.set(aor, entry);
+    await Promise.all(updates.map((update) => this.#o.learn(update, table.tellsFeatures)));
+    heardOf(entry);
+  }
+
+  #onNotify(entry: Entry, result: NotifyResult): void {
+    this.#notifies[result]++;
+    if (result === 'taken') {
+      this.#refusals = 0;
+      this.#rest = FIRST_REST;
+    } else heardOf(entry);
+  }
+
+  #onEnd(entry: Entry, end: SubscriptionEnd): void {
+    if (this.#entries.get(entry.aor) !== entry) return;
+    const { clock, log } = this.#o;
+    const { aor, begunAt } = entry;
+    this.#remove(entry);
+    if (this.#stopped || end.reason === 'idle') return;
+    const now = clock.now();
+    const lasted = end.kind === 'over' && begunAt !== undefined && now - begunAt > LASTED;
+    const failures = lasted ? 0 : entry.failures + 1;
+    if (end.kind !== 'over') this.#subscribes[end.kind]++;
+    log.debug({ aor, ...end, failures }, 'a reg event subscription ended');
+    if (end.kind === 'refused' && NO_SUCH_PACKAGE.has(end.status ?? 0)) this.#perhapsRest(end);
+    const after = againAfter(end, failures);
+    if (this.#refused.size >= MAX_REFUSED) this.#forgetOldest();
+    const wanted = end.kind === 'over' && now - entry.usedAt < IDLE_AFTER;
+    const again = wanted ? clock.setTimeout(() => this.#again(aor, failures, entry.usedAt), after) : undefined;
+    this.#refused.set(aor, { until: now + after, failures, timer: again });
+  }
+
+  #again(aor: string, failures: number, usedAt: number): void {
+    if (this.#stopped || this.#entryOf(aor) !== undefined) return;
+    this.#enter(aor, failures, usedAt);
+  }
+
+  #forgetOldest(): void {
+    for (const [aor, { timer }] of this.#refused) {
+      this.#o.clock.clearTimeout(timer);
+      this.#refused.delete(aor);
+      return;
+    }
+  }
+
+  #perhapsRest({ status }: SubscriptionEnd): void {
+    if (++this.#refusals < REFUSALS_TO_REST) return;
+    this.#refusals = 0;
+    this.#restUntil = this.#o.clock.now() + this.#rest;
+    this.#o.log.warn({ status, rest: this.#rest }, 'the core lets the gateway not subscribe to the reg event');
+    this.#rest = Math.min(this.#rest * 2, LONGEST_REST);
+  }
+}
+
+/** Whoever waits need wait no longer. */
+function heardOf({ settle, renewals }: Entry): void {
+  settle();
+  for (const done of renewals) done();
+}

@@ -18,7 +18,7 @@ import type { AllowDelivery } from './security/consent.ts';
 import type { SrfLike } from './sip/drachtio/srf-like.ts';
 import type { SipHandler } from './sip/leg.ts';
 import type { OmaPushCounts } from './sip/oma-push/oma-push.ts';
-import type { RegEventCounts } from './sip/reg-event/reg-event.ts';
+import type { RegEventCounts } from './sip/reg-event/options.ts';
 import type { SipTraceListener } from './stack/trace.ts';
 import type { ListenPoint } from './stack/types.ts';
 import type { Erasure, NotificationFilter } from './store/operator.ts';

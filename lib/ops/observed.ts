@@ -2,7 +2,7 @@ import type { Listener } from '../base/events.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
 import type { MsrpCounters } from '../msrp/endpoint.ts';
 import type { OmaPushCounts } from '../sip/oma-push/oma-push.ts';
-import type { RegEventCounts } from '../sip/reg-event/reg-event.ts';
+import type { RegEventCounts } from '../sip/reg-event/options.ts';
 import type { StoreCounts } from '../store/store.ts';
 
 /** What ops sees of a gateway: a Ppg is one. */

@@ -10,7 +10,7 @@ import type { BlockEntry } from '../security/block-list.ts';
 import { MIN_SECRET } from '../security/token-secret.ts';
 import type { CapabilityPolicy } from '../sip/capabilities/cache.ts';
 import type { SipCredentials } from '../sip/digest-client.ts';
-import { DEFAULT_REG_EVENT } from '../sip/reg-event/reg-event.ts';
+import { DEFAULT_REG_EVENT } from '../sip/reg-event/options.ts';
 import type { RegistrationSource } from '../sip/registrations/registrations.ts';
 import type { TlsOptions } from '../stack/tls-options.ts';
 import type { ListenPoint } from '../stack/types.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../../../lib/base/log.ts';
-import { RegEvents, type RegEventsOptions } from '../../../../lib/sip/reg-event/reg-event.ts';
+import type { RegEventsOptions } from '../../../../lib/sip/reg-event/options.ts';
+import { RegEvents } from '../../../../lib/sip/reg-event/reg-event.ts';
 import type { RegistrationUpdate } from '../../../../lib/sip/registrations/update.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { FakeNotifier, regInfo } from '../../../support/fake-notifier.ts';

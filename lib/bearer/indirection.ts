@@ -6,6 +6,7 @@ import type { SipSender } from '../sip/sender.ts';
 import { type AddressedOptions, addressedOctets, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
 import { createReferenceWriter, REFERENCE_TYPE, type ReferenceOptions, takesReferences } from './reference.ts';
+import { cannot, failed } from './refusals.ts';
 import { DEFAULT_READINGS, type StatusReadings, sipOutcome } from './sip-outcome.ts';
 
 export interface IndirectionBearerOptions extends AddressedOptions, ReferenceOptions {
@@ -72,12 +73,3 @@ export function referred(result: DeliveryResult): DeliveryResult {
   if (result.kind !== 'delivered' && result.kind !== 'accepted') return result;
   return { kind: 'accepted', proofComes: true, cause: `${result.cause}; the content is to be fetched` };
 }
-
-const failed = (code: number, cause: string): DeliveryResult => ({
-  kind: 'failed',
-  state: 'undeliverable',
-  code,
-  cause,
-});
-
-const cannot = (cause: string): Offer => ({ offer: 'no', code: PAP.TRANSFORMATION_FAILURE, cause });

@@ -15,7 +15,9 @@ import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts
 import { type Form, type FormName, formOf } from './envelope.ts';
 import { call, type MsrpCall, type MsrpCaller, refusalOf } from './msrp-call.ts';
 import { mismatch, sendOutcome } from './msrp-outcome.ts';
+import { remembered } from './prepared.ts';
 import { createFormChoice, type FormChoice } from './profile.ts';
+import { failed } from './refusals.ts';
 import type { SipMessageBearerOptions } from './sip-message.ts';
 import type { StatusReadings } from './sip-outcome.ts';
 
@@ -96,7 +98,7 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
   const caller: MsrpCaller = { sender, endpoint, clock, setup, secure, ringTime, readings };
   const addressed = createAddresser(bearer);
   const formFor = bearer.formFor ?? createFormChoice();
-  const prepare = preparer();
+  const prepare = remembered(prepareOnce);
   const inviteOctets = addressedOctets(bearer) + SDP_OCTETS;
   const pool = new Pool(clock, idle);
 
@@ -268,21 +270,6 @@ class Pool {
 const keyOf = ({ address, target, push }: DeliveryAttempt): string =>
   `${address.aor} ${target.kind === 'device' ? target.device.id : ''} ${push.applicationId}`;
 
-/** The parts of a message that are the same for all recipients and attempts of a push. */
-function preparer(): (content: Content, name: FormName) => Prepared | undefined {
-  const known = new Map<FormName, WeakMap<Content, Prepared | null>>();
-  return (content, name) => {
-    const ofForm = known.get(name) ?? new WeakMap<Content, Prepared | null>();
-    known.set(name, ofForm);
-    let prepared = ofForm.get(content);
-    if (prepared === undefined) {
-      prepared = prepareOnce(content, name) ?? null;
-      ofForm.set(content, prepared);
-    }
-    return prepared ?? undefined;
-  };
-}
-
 function prepareOnce(content: Content, name: FormName): Prepared | undefined {
   const form = formOf(content, name);
   if (form === undefined || !form.headers.every(isMsrpHeader)) return undefined;
@@ -308,12 +295,5 @@ const ABOUT_THE_BODY = /^(?:content-|mime-version$)/i;
 
 const withLeg = (result: DeliveryResult, leg: string | undefined): DeliveryResult & { readonly leg?: string } =>
   leg === undefined ? result : { ...result, leg };
-
-const failed = (code: number, cause: string): DeliveryResult => ({
-  kind: 'failed',
-  state: 'undeliverable',
-  code,
-  cause,
-});
 
 const no = (code: number, cause: string): Offer => ({ offer: 'no', code, cause });

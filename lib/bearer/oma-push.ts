@@ -11,6 +11,7 @@ import type { AddressedOptions } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
 import { type FormName, formOf } from './envelope.ts';
 import { referred } from './indirection.ts';
+import { remembered } from './prepared.ts';
 import { createFormChoice, type FormChoice, takesMultipart } from './profile.ts';
 import { REFERENCE_TYPE, type ReferenceWriter, takesReferences } from './reference.ts';
 import type { SipMessageBearerOptions } from './sip-message.ts';
@@ -49,7 +50,7 @@ interface Prepared {
  */
 export function createOmaPushBearer(options: OmaPushBearerOptions): Bearer {
   const { subscriptions, formFor = createFormChoice(), maxBytes = Number.POSITIVE_INFINITY } = options;
-  const prepare = preparer();
+  const prepare = remembered(prepareOnce);
 
   function choose(push: Push, target: DeliveryTarget, { leg }: PushSubscription): Prepared | string {
     const { content } = push;
@@ -204,20 +205,6 @@ function tellRefusal(
     encoding: headers.find(({ name }) => name.toLowerCase() === 'content-encoding')?.value,
     bytes: body.length,
   });
-}
-
-function preparer(): (content: Content, name: FormName) => Prepared | undefined {
-  const known = new Map<FormName, WeakMap<Content, Prepared | null>>();
-  return (content, name) => {
-    const ofForm = known.get(name) ?? new WeakMap<Content, Prepared | null>();
-    known.set(name, ofForm);
-    let prepared = ofForm.get(content);
-    if (prepared === undefined) {
-      prepared = prepareOnce(content, name) ?? null;
-      ofForm.set(content, prepared);
-    }
-    return prepared ?? undefined;
-  };
 }
 
 function prepareOnce(content: Content, name: FormName): Prepared | undefined {

@@ -14,7 +14,9 @@ import { type AddressedOptions, addressedOctets, createAddresser } from './addre
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
 import { type Form, type FormName, formOf } from './envelope.ts';
 import { type ImdnAsker, type ImdnForm, takesCpim } from './imdn.ts';
+import { remembered } from './prepared.ts';
 import { createFormChoice, type FormChoice, takesMultipart } from './profile.ts';
+import { cannot, failed } from './refusals.ts';
 import { DEFAULT_READINGS, type StatusReadings, sipOutcome } from './sip-outcome.ts';
 
 export interface SipMessageBearerOptions extends AddressedOptions {
@@ -56,24 +58,14 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
   const addressed = createAddresser(bearer);
   const ownOctets = addressedOctets(bearer);
   const formFor = bearer.formFor ?? createFormChoice();
-  const prepared = new Map<FormName, WeakMap<Content, Prepared | null>>();
 
   /** Undefined when a header of the content cannot stand in a SIP message. */
-  function prepare(content: Content, name: FormName): Prepared | undefined {
-    let known = prepared.get(name);
-    if (known === undefined) {
-      known = new WeakMap();
-      prepared.set(name, known);
-    }
-    let form = known.get(content);
-    if (form === undefined) {
-      form = prepareOnce(content, name) ?? null;
-      known.set(content, form);
-      if (form !== null && form.dropped.length > 0)
-        log.info({ headers: form.dropped }, 'headers of a push that its profile has no place for were dropped');
-    }
-    return form ?? undefined;
-  }
+  const prepare = remembered((content, name) => {
+    const form = prepareOnce(content, name);
+    if (form !== undefined && form.dropped.length > 0)
+      log.info({ headers: form.dropped }, 'headers of a push that its profile has no place for were dropped');
+    return form;
+  });
 
   const carries = ({ binary, bytes }: Pick<Prepared, 'binary' | 'bytes'>, target: DeliveryTarget): boolean => {
     const named = target.kind === 'device' ? (target.device.gruu?.length ?? 0) : 0;
@@ -166,15 +158,6 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
 
   return { name: 'sip-message', offers, deliver };
 }
-
-const failed = (code: number, cause: string): DeliveryResult => ({
-  kind: 'failed',
-  state: 'undeliverable',
-  code,
-  cause,
-});
-
-const cannot = (cause: string): Offer => ({ offer: 'no', code: PAP.TRANSFORMATION_FAILURE, cause });
 
 function prepareOnce(content: Content, name: FormName): Prepared | undefined {
   const form = formOf(content, name);

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { stableToken } from '../base/ids.ts';
 import { CPIM_TYPE, writeCpimHead } from '../codec/cpim/cpim.ts';
 import { imdnRequest } from '../codec/imdn/imdn.ts';
-import { writeHeaderBlock } from '../codec/mime/header-block.ts';
+import { headerOctets, writeHeaderBlock } from '../codec/mime/header-block.ts';
 import type { Device } from '../model/device.ts';
 import type { Content, HeaderField, RecipientRef } from '../model/push.ts';
 import { readToken, signedToken, type TokenSecret } from '../security/token-secret.ts';
@@ -91,9 +91,7 @@ export function createImdnAsker({ secret, clock, identity }: ImdnOptions): ImdnA
         // Outside as well: a device hands the message on by it before anybody looks inside.
         ...content.headers.filter(({ name }) => name.toLowerCase() === 'x-wap-application-id'),
       ];
-      let bytes = body.length;
-      for (const { name, value } of headers) bytes += name.length + Buffer.byteLength(value) + 4;
-      return { headers, body, bytes };
+      return { headers, body, bytes: body.length + headerOctets(headers) };
     },
     refOf(messageId) {
       const ref = readToken(secret, PURPOSE, messageId, clock.now());

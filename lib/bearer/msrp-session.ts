@@ -1,5 +1,6 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { headerOctets } from '../codec/mime/header-block.ts';
 import { isMsrpHeader } from '../codec/msrp/write.ts';
 import { acceptsType } from '../codec/sdp/message-media.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
@@ -275,10 +276,7 @@ function prepareOnce(content: Content, name: FormName): Prepared | undefined {
   if (form === undefined || !form.headers.every(isMsrpHeader)) return undefined;
   const [type, ...fields] = form.headers;
   if (type === undefined) return undefined;
-  const headerBytes = form.headers.reduce(
-    (sum, field) => sum + field.name.length + Buffer.byteLength(field.value) + 4,
-    0,
-  );
+  const headerBytes = headerOctets(form.headers);
   return {
     ...form,
     type: type.value,

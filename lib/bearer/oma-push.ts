@@ -1,5 +1,6 @@
 import type { Logger } from '../base/log.ts';
 import { parseMediaType } from '../codec/mime/content-type.ts';
+import { headerOctets } from '../codec/mime/header-block.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
 import { typeMisfit } from '../model/device-knowledge.ts';
 import type { Content, HeaderField, Push } from '../model/push.ts';
@@ -211,8 +212,7 @@ function prepareOnce(content: Content, name: FormName): Prepared | undefined {
   const form = formOf(content, name);
   if (form === undefined) return undefined;
   const { headers, body } = form;
-  let bytes = body.length;
-  for (const field of headers) bytes += field.name.length + Buffer.byteLength(field.value) + 4; // ': ' and CRLF
+  const bytes = body.length + headerOctets(headers);
   const type = parseMediaType(headers.find((field) => field.name.toLowerCase() === 'content-type')?.value ?? '')?.type;
   return { headers, body, name: form.name, type: type ?? '', binary: isBinaryBody(body), bytes };
 }

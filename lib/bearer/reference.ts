@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
-import { writeHeaderBlock } from '../codec/mime/header-block.ts';
+import { headerOctets, writeHeaderBlock } from '../codec/mime/header-block.ts';
 import { isTold } from '../model/media-forms.ts';
 import type { Content, HeaderField } from '../model/push.ts';
 import { signedToken, type TokenSecret } from '../security/token-secret.ts';
@@ -115,8 +115,7 @@ function prepareOnce(content: Content): Prepared | undefined {
   if (headers === undefined) return undefined;
   const entity = [{ name: 'Content-Type', value: content.type }, ...headers];
   const outside = headers.filter(({ name }) => name.toLowerCase() === 'x-wap-application-id');
-  let bytes = 0;
-  for (const { name, value } of [...entity, ...outside]) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
+  const bytes = headerOctets(entity) + headerOctets(outside);
   return {
     entity,
     outside,

@@ -1,5 +1,6 @@
 import type { Logger } from '../base/log.ts';
 import { parseMediaType } from '../codec/mime/content-type.ts';
+import { headerOctets } from '../codec/mime/header-block.ts';
 import type { RecipientAddress } from '../model/address.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
 import type { Device } from '../model/device.ts';
@@ -162,8 +163,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
 function prepareOnce(content: Content, name: FormName): Prepared | undefined {
   const form = formOf(content, name);
   if (form === undefined) return undefined;
-  let bytes = form.body.length;
-  for (const { name, value } of form.headers) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
+  const bytes = form.body.length + headerOctets(form.headers);
   return { ...form, binary: isBinaryBody(form.body), bytes };
 }
 

@@ -1,5 +1,6 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
+import { headerOctets } from '../codec/mime/header-block.ts';
 import { type ByteRange, Coverage } from '../codec/msrp/byte-range.ts';
 import { endLine, writeSendHead } from '../codec/msrp/write.ts';
 import type { HeaderField } from '../model/push.ts';
@@ -49,10 +50,6 @@ const MOST_UNINTERRUPTIBLE = 2048;
 /** Of content in the first chunk, however many headers it has. */
 const LEAST = 1024;
 
-/** Relays bound a chunk with all that stands before its content. */
-const octetsOf = (headers: readonly HeaderField[]): number =>
-  headers.reduce((sum, { name, value }) => sum + name.length + Buffer.byteLength(value) + 4, 0);
-
 /** One message on its way: chunks, their answers, reports about it. */
 export class Outgoing {
   readonly message: OutgoingMessage;
@@ -101,7 +98,7 @@ export class Outgoing {
   #sendChunk(connection: MsrpConnection, toPath: string, fromPath: string): void {
     const { body, messageId, contentType, headers, successReport } = this.message;
     const start = this.#offset;
-    const room = start === 0 ? Math.max(this.#times.chunkBytes - octetsOf(headers), LEAST) : this.#times.chunkBytes;
+    const room = start === 0 ? Math.max(this.#times.chunkBytes - headerOctets(headers), LEAST) : this.#times.chunkBytes;
     const end = Math.min(start + room, body.length);
     const octets = body.subarray(start, end);
     const transaction = connection.nextTransaction(octets);

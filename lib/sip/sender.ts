@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Logger } from '../base/log.ts';
+import { headerOctets } from '../codec/mime/header-block.ts';
 import type { HeaderField } from '../model/push.ts';
 import { CREDENTIALS_ROOM, createDigestClient, type SipCredentials } from './digest-client.ts';
 import type {
@@ -246,7 +247,6 @@ function isWithin(request: OutboundRequest, limit: number): boolean {
 
 /** Octets of the request with what the leg adds to it, at the most. */
 function requestBytes(request: OutboundRequest): number {
-  let bytes = LEG_OVERHEAD + request.method.length + Buffer.byteLength(request.uri) + (request.body?.length ?? 0);
-  for (const { name, value } of request.headers) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
-  return bytes;
+  const { method, uri, headers, body } = request;
+  return LEG_OVERHEAD + method.length + Buffer.byteLength(uri) + headerOctets(headers) + (body?.length ?? 0);
 }

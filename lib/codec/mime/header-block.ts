@@ -10,6 +10,13 @@ export function writeHeaderBlock(fields: readonly HeaderField[]): Buffer {
   return Buffer.from(text + CRLF);
 }
 
+/** Octets of the lines that header fields make, `: ` and CRLF included, without the blank line. */
+export function headerOctets(fields: readonly HeaderField[]): number {
+  let octets = 0;
+  for (const { name, value } of fields) octets += name.length + Buffer.byteLength(value) + 4;
+  return octets;
+}
+
 export interface HeaderBlock {
   readonly fields: readonly HeaderField[];
   /** What comes behind the blank line: a view. */

@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { messageOf, PpgError } from '../../base/errors.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
+import { headerOctets } from '../../codec/mime/header-block.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../../codec/sip/host.ts';
 import { canonicalName, SipHeaders, type SipRequest } from '../../codec/sip/message.ts';
 import type { DnsLike } from '../../stack/dns.ts';
@@ -296,7 +297,5 @@ function familyOf(points: readonly ListenPoint[]): 0 | 4 | 6 {
 
 /** Octets of the whole request, at the most. */
 function sizeOf({ method, uri, headers, body = NO_BODY }: OutboundRequest): number {
-  let bytes = method.length + Buffer.byteLength(uri) + body.length + ADDED;
-  for (const { name, value } of headers) bytes += name.length + Buffer.byteLength(value) + 4; // ': ' and CRLF
-  return bytes;
+  return method.length + Buffer.byteLength(uri) + headerOctets(headers) + body.length + ADDED;
 }

@@ -3,12 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { attempt, type FuzzResult, type FuzzTarget, fuzz } from './fuzz.ts';
-import { IMDN_TARGETS } from './imdn-targets.ts';
-import { MSRP_TARGETS } from './msrp-targets.ts';
-import { PUSH_TARGETS } from './push-targets.ts';
-import { SIP_TARGETS } from './sip-targets.ts';
-
-const TARGETS: readonly FuzzTarget[] = [...SIP_TARGETS, ...MSRP_TARGETS, ...IMDN_TARGETS, ...PUSH_TARGETS];
+import { TARGETS } from './targets.ts';
 
 const USAGE = `usage: npm run fuzz -- [options]
   --runs N      mutated inputs for each parser (default 200000)

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
 import { PpgError } from '../../lib/base/errors.ts';
 import { type FuzzTarget, fuzz, inputOf } from '../fuzz/fuzz.ts';
-import { IMDN_TARGETS } from '../fuzz/imdn-targets.ts';
-import { MSRP_TARGETS } from '../fuzz/msrp-targets.ts';
-import { PUSH_TARGETS } from '../fuzz/push-targets.ts';
-import { SIP_TARGETS } from '../fuzz/sip-targets.ts';
+import { TARGETS } from '../fuzz/targets.ts';
 
 const MEGABYTE = 2 ** 20;
 const OPTIONS = { runs: 1500, seed: 20_260_921, bound: 500, growth: 64 * MEGABYTE };
 
 describe('parsers on mutated inputs (npm run fuzz has more of them)', () => {
-  for (const target of [...SIP_TARGETS, ...MSRP_TARGETS, ...IMDN_TARGETS, ...PUSH_TARGETS]) {
+  for (const target of TARGETS) {
     it(`${target.name} throws nothing but our own errors, in bounded time`, () => {
       const { failures, read, refused, runs, leaks } = fuzz(target, OPTIONS);
       assert.deepEqual(

@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type DestinationStream, type LoggerOptions, pino } from 'pino';
 import { messageOf, PpgError } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
+import type { Logger, LogMethod } from '../base/log.ts';
 import type { AuditLog } from '../ops/audit.ts';
 import type { LogLevel } from './config-schema.ts';
 
@@ -22,8 +22,11 @@ export interface AuditFile {
   close(): void;
 }
 
-/** Audit lines as JSON, appended to a file that its owner alone can read. Throws PPG_E_CONFIG. */
-export function openAudit(file: string): AuditFile {
+/**
+ * Audit lines as JSON, appended to a file that its owner alone can read. A disk that is full, or a directory that is gone,
+ * is told to `log`; what could not be written is tried again with the next line. Throws PPG_E_CONFIG.
+ */
+export function openAudit(file: string, log: Pick<Logger, 'error'>): AuditFile {
   try {
     // Opened once at first: what cannot be written is said at start and not when the first decision falls.
     closeSync(openSync(file, 'a', 0o600));
@@ -32,9 +35,16 @@ export function openAudit(file: string): AuditFile {
     throw new PpgError('PPG_E_CONFIG', text, { cause: error });
   }
   const destination = pino.destination({ dest: file, append: true, mode: 0o600, sync: false });
+  destination.on('error', (error: Error) =>
+    log.error({ file, cause: error.message }, 'the audit file cannot be written'),
+  );
+  // Every line has its own time and none is worse than another, and pino's begin with one or the other.
+  const info: LogMethod = (fields: object | string, message?: string) => {
+    const line = typeof fields === 'string' ? { msg: fields } : { ...fields, msg: message };
+    destination.write(`${JSON.stringify(line)}\n`);
+  };
   return {
-    // every line has its own time, and none is worse than another
-    log: pino({ base: null, timestamp: false, formatters: { level: () => ({}) } }, destination),
+    log: { info },
     reopen: () => destination.reopen(),
     close: () => destination.end(),
   };

@@ -22,7 +22,7 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
   const loaded = loadConfig();
   const config = options.trace === true || loaded.sip.trace === true ? traced(loaded) : loaded;
   const log = createLog(config.log.level, terminal.interactive);
-  const audit = config.audit?.file === undefined ? undefined : openAudit(config.audit.file);
+  const audit = config.audit?.file === undefined ? undefined : openAudit(config.audit.file, log);
   const node = await startNode(config, { log, audit: audit?.log });
   terminal.note(banner(config, node).join('\n'));
   const off = onHangUp(() => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { silentLogger } from '../../lib/base/log.ts';
 import { openAudit } from '../../lib/cli/log.ts';
 import { createPpg } from '../../lib/ppg.ts';
 import { basic, secretHash } from '../support/tenants.ts';
@@ -103,7 +104,7 @@ describe('REQ21: security of push', () => {
   it('every decision stands in the audit log', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'ppg-audit-'));
     const file = join(directory, 'audit.log');
-    const audit = openAudit(file);
+    const audit = openAudit(file, silentLogger);
     const ppg = createPpg({
       domain: 'x.test',
       store: 'memory',
@@ -122,11 +123,19 @@ describe('REQ21: security of push', () => {
     }
     const lines = await until(() => {
       const text = readFileSync(file, 'utf8');
-      return text.includes('cancelled') && text;
+      return text.includes('cancelled') && text.endsWith('\n') && text;
     });
     rmSync(directory, { recursive: true });
-    assert.match(lines, /"taken"/);
-    assert.match(lines, /"not".*2001|2001.*"not"/);
+    const decisions = lines
+      .trimEnd()
+      .split('\n')
+      .map((line): { event?: string; pushId?: string; code?: number } => JSON.parse(line))
+      .map(({ event, pushId, code }) => [event, pushId, code]);
+    assert.deepEqual(decisions, [
+      ['accepted', 'taken', undefined],
+      ['refused', 'not', 2001],
+      ['cancelled', 'taken', 1000],
+    ]);
   });
 
   it('trust that is taken back counts at once', async () => {

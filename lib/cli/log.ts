@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type DestinationStream, type LoggerOptions, pino } from 'pino';
 import { messageOf, PpgError } from '../base/errors.ts';
@@ -22,22 +22,28 @@ export interface AuditFile {
   close(): void;
 }
 
+/** What waits for a disk that takes nothing, octets; further lines are lost. */
+const AUDIT_WAITS: number = 16 * 1024 * 1024;
+
 /**
- * Audit lines as JSON, appended to a file that its owner alone can read. A disk that is full, or a directory that is gone,
- * is told to `log`; what could not be written is tried again with the next line. Throws PPG_E_CONFIG.
+ * Audit lines as JSON, appended to a file that its owner alone can read. What cannot be written, or not be opened anew, is told
+ * to `log`, and lines go on to where they went. Throws PPG_E_CONFIG.
  */
 export function openAudit(file: string, log: Pick<Logger, 'error'>): AuditFile {
+  const failed = (error: unknown): void =>
+    log.error({ file, cause: messageOf(error) }, 'the audit file cannot be written');
+  // Opened here: a destination that opens its file by itself would close the old one twice after an attempt that failed.
+  const open = (): ReturnType<typeof pino.destination> => {
+    const dest = openSync(file, 'a', 0o600);
+    return pino.destination({ dest, sync: false, maxLength: AUDIT_WAITS }).on('error', failed);
+  };
+  let destination: ReturnType<typeof open>;
   try {
-    // Opened once at first: what cannot be written is said at start and not when the first decision falls.
-    closeSync(openSync(file, 'a', 0o600));
+    destination = open();
   } catch (error) {
     const text = `ppg.audit.file (PPG_AUDIT_FILE): ${file} cannot be written: ${messageOf(error)}`;
     throw new PpgError('PPG_E_CONFIG', text, { cause: error });
   }
-  const destination = pino.destination({ dest: file, append: true, mode: 0o600, sync: false });
-  destination.on('error', (error: Error) =>
-    log.error({ file, cause: error.message }, 'the audit file cannot be written'),
-  );
   // Every line has its own time and none is worse than another, and pino's begin with one or the other.
   const info: LogMethod = (fields: object | string, message?: string) => {
     const line = typeof fields === 'string' ? { msg: fields } : { ...fields, msg: message };
@@ -45,7 +51,15 @@ export function openAudit(file: string, log: Pick<Logger, 'error'>): AuditFile {
   };
   return {
     log: { info },
-    reopen: () => destination.reopen(),
+    reopen() {
+      const before = destination;
+      try {
+        destination = open();
+      } catch (error) {
+        return failed(error);
+      }
+      before.end();
+    },
     close: () => destination.end(),
   };
 }

@@ -53,12 +53,15 @@ const PORT = /:\d{1,5}$/;
  */
 export function parseAddress(text: string, options: AddressOptions): RecipientAddress {
   if (text.length > MAX_ADDRESS) throw bad(`is longer than ${MAX_ADDRESS} characters`);
-  const prefix = PREFIX.exec(text);
+  const written = text.trim();
+  const prefix = PREFIX.exec(written);
   if (prefix === null) {
     if (options.rawAddresses === false) throw bad('is not in the form WAPPUSH=…/TYPE=…@ppg');
-    return recipient(text, userIdentity(text.trim(), options));
+    // Taken as it stands it would be a user of that name at the gateway's host.
+    if (TYPE.test(written)) throw bad('has a /TYPE= and does not begin with WAPPUSH=');
+    return recipient(text, userIdentity(written, options));
   }
-  const rest = text.slice(prefix[0].length).trimEnd();
+  const rest = written.slice(prefix[0].length);
   const type = TYPE.exec(rest);
   if (type === null) throw bad('has no /TYPE=');
   const value = unescapeValue(rest.slice(0, type.index));

@@ -76,11 +76,17 @@ function contentOf(part: MimePart): Content {
     throw refused('the Content-Type of the content entity is no media type');
   }
   const headers: HeaderField[] = [];
+  let application: string | undefined;
   for (const field of part.headers) {
     const name = field.name.toLowerCase();
+    if (name === 'x-wap-application-id') {
+      // Policy, routing and the device each take one of them, and not the same.
+      if (application !== undefined && application !== field.value) throw refused('the push names two applications');
+      application = field.value;
+    }
     if (name !== 'content-type' && !GATEWAYS_OWN.has(name)) headers.push(field);
   }
-  parseApplicationId(part.get('x-wap-application-id'));
+  parseApplicationId(application);
   return { type, headers, body: part.body };
 }
 

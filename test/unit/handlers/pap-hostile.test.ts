@@ -114,6 +114,12 @@ const CASES: Case[] = [
   ['content without a type', body(push(), '\r\nhello'), response, 2000],
   ['content of a broken type', body(push(), 'Content-Type: text\r\n\r\nhello'), response, 2000],
   ['a broken application id', body(push(), 'Content-Type: a/b\r\nX-Wap-Application-Id: a b\r\n\r\nx'), response, 2000],
+  [
+    'two applications',
+    body(push(), 'Content-Type: a/b\r\nX-Wap-Application-Id: mms.ua\r\nx-wap-application-id: wml.ua\r\n\r\nx'),
+    response,
+    2000,
+  ],
   ['a capabilities entity that is no RDF', body(push(), withProfile('<RDF/>')), response, 2000],
   ['a capabilities entity that is no XML', body(push(), withProfile('hello')), response, 2000],
   [

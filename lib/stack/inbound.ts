@@ -31,7 +31,10 @@ const ONCE = ['From', 'To', 'Call-ID', 'CSeq'];
 export interface TopVia {
   /** As the peer wrote it. */
   readonly via: Via;
-  /** The peer's port: its source port if it asked by rport (RFC 3581 section 4), else that of sent-by. */
+  /**
+   * The peer's port: its source port if it asked by rport over UDP (RFC 3581 section 4), else that of sent-by. A stream
+   * needs it only when it is gone, and then the source port with it (RFC 3261 section 18.2.2).
+   */
   readonly port: number;
 }
 
@@ -49,7 +52,7 @@ export function topViaOf(headers: SipHeaders): Via {
 export function stampTopVia(headers: SipHeaders, flow: Flow): TopVia {
   const via = topViaOf(headers);
   const rport = paramOf(via.params, 'rport') !== undefined;
-  const port = rport ? flow.port : (via.port ?? defaultPort(flow.protocol));
+  const port = rport && flow.protocol === 'udp' ? flow.port : (via.port ?? defaultPort(flow.protocol));
   if (!rport && via.host === flow.host && paramOf(via.params, 'received') === undefined) return { via, port };
   const params = via.params.filter(({ name }) => !/^(?:rport|received)$/i.test(name));
   params.push({ name: 'received', value: flow.host });

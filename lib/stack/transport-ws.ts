@@ -116,9 +116,9 @@ export class WsTransport implements WsConnectionHost {
     socket.on('error', () => undefined);
     const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
     if (this.#stopped || this.#connections.size >= this.#options.maxConnections) {
-      socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
+      turnAway(socket, '503 Service Unavailable');
     } else if (!offered.includes(SUBPROTOCOL)) {
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      turnAway(socket, '400 Bad Request');
     } else {
       this.#upgrader?.handleUpgrade(request, socket, head, (open) => this.#onOpen(protocol, request, open));
     }
@@ -153,6 +153,12 @@ export class WsTransport implements WsConnectionHost {
     }
     if (this.#connections.size > 0) this.#sweeper = this.#clock.setTimeout(this.#sweep, SWEEP);
   };
+}
+
+/** Node leaves half of the connection open for the peer to close, who may not. */
+function turnAway(socket: Duplex, status: string): void {
+  socket.once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
 }
 
 /** The library is loaded by those alone who listen by WebSocket. */

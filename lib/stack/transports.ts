@@ -21,6 +21,12 @@ export interface TransportsOptions {
   readonly onError: (error: Error) => void;
 }
 
+/** How often two sockets are asked for the same port of the system's choice, before each may have its own. */
+const PAIRING_TRIES = 8;
+
+/** UDP and TCP have port numbers of their own, so one address can name both. */
+const PAIRED: ReadonlySet<Protocol> = new Set(['udp', 'tcp']);
+
 /** All sockets of a stack: chooses by hop, finds addresses of names. Can be started again after it was closed. */
 export class Transports {
   readonly #options: TransportsOptions;
@@ -47,9 +53,22 @@ export class Transports {
     return (this.#tcp?.connections ?? 0) + (this.#tls?.connections ?? 0) + (this.#ws?.connections ?? 0);
   }
 
-  /** Binds every point, or none: rejects with PPG_E_SIP_TRANSPORT. */
+  /**
+   * Binds every point, or none: rejects with PPG_E_SIP_TRANSPORT. Where UDP and TCP of one host leave the port to the
+   * system, both get the same, since an address that names no transport stands for both (RFC 3261 section 18.1.1).
+   */
   async start(): Promise<void> {
     if (this.#tcp !== undefined) throw new PpgError('PPG_E_STATE', 'the SIP stack is running already');
+    for (let attempt = 1; ; attempt++) {
+      const refused = await this.#bind(attempt <= PAIRING_TRIES);
+      if (refused === undefined) return;
+      await this.close();
+      if (!refused.paired) throw refused.error;
+    }
+  }
+
+  /** Why a point could not be bound; `paired` where another port may do. */
+  async #bind(pairs: boolean): Promise<{ readonly error: PpgError; readonly paired: boolean } | undefined> {
     const { points, listener, limits, clock, onError } = this.#options;
     const tcp = new TcpTransport(listener, limits, this.#options.tcp, clock, onError);
     const tls = new TcpTransport(listener, limits, this.#options.tcp, clock, onError, this.#tlsKind);
@@ -59,15 +78,17 @@ export class Transports {
     this.#ws = ws;
     const bound: ListenPoint[] = [];
     for (const point of points) {
+      const port = pairs ? portOfPair(point, points, bound) : undefined;
       try {
-        bound.push(await this.#listen(point, { tcp, tls, ws }));
+        bound.push(await this.#listen(port === undefined ? point : { ...point, port }, { tcp, tls, ws }));
       } catch (cause) {
-        await this.close();
         const where = `${point.protocol} ${point.host}:${point.port}`;
-        throw new PpgError('PPG_E_SIP_TRANSPORT', `cannot listen on ${where}: ${messageOf(cause)}`, { cause });
+        const error = new PpgError('PPG_E_SIP_TRANSPORT', `cannot listen on ${where}: ${messageOf(cause)}`, { cause });
+        return { error, paired: port !== undefined };
       }
     }
     this.#listening = bound;
+    return undefined;
   }
 
   #listen(
@@ -147,6 +168,19 @@ export class Transports {
     if (socket === undefined) sender?.onSendError(new Error(`no UDP socket for ${address}`));
     else socket.send(octets, address, hop.port, sender);
   }
+}
+
+/** The port that the system has given to the other one of UDP and TCP; `bound` are the first of `points`. */
+function portOfPair(
+  { protocol, host, port }: ListenPoint,
+  points: readonly ListenPoint[],
+  bound: readonly ListenPoint[],
+): number | undefined {
+  if (port !== 0 || !PAIRED.has(protocol)) return undefined;
+  const isOther = (one: ListenPoint): boolean => PAIRED.has(one.protocol) && one.protocol !== protocol;
+  const found = bound[points.findIndex((one) => isOther(one) && one.port === 0 && one.host === host)]?.port;
+  const isTaken = bound.some((one) => one.protocol === protocol && one.host === host && one.port === found);
+  return isTaken ? undefined : found;
 }
 
 function familyOf(points: readonly ListenPoint[]): 0 | 4 | 6 {

@@ -270,6 +270,24 @@ describe('the SIP stack over UDP', () => {
     );
   });
 
+  for (const protocols of [
+    ['udp', 'tcp'],
+    ['tcp', 'udp'],
+  ] as const)
+    it(`gives ${protocols.join(' and ')} the same port where the system may choose it`, async () => {
+      const more = { protocol: 'tcp', host: '127.0.0.1', port: 0 } as const;
+      const points = [...protocols.map((protocol) => ({ protocol, host: '127.0.0.1', port: 0 })), more];
+      const { stack } = await loopbackStack({ listen: points });
+      try {
+        const [first, second, third] = stack.listening;
+        assert.deepEqual([first?.protocol, second?.protocol, third?.protocol], [...protocols, 'tcp']);
+        assert.equal(first?.port, second?.port);
+        assert.notEqual(first?.port, third?.port);
+      } finally {
+        await stack.stop();
+      }
+    });
+
   it('sends statelessly: an ACK with a Via of its own, a response as it is', async () => {
     const hop = { protocol: 'udp', host: '127.0.0.1', port: peer.port } as const;
     a.stack.sendStateless({ ...messageRequest({ CSeq: '1 ACK' }), method: 'ACK' }, hop);

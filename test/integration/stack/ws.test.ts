@@ -125,6 +125,29 @@ describe('the SIP stack over WebSocket (RFC 7118)', () => {
     assert.equal(response.statusCode, 426);
   });
 
+  it('lets go of those it turns away, though they keep their end open', async () => {
+    const under = await start({ tcp: { maxConnections: 1 } });
+    const ask = async (): Promise<string> => {
+      const socket = connect({ port: under.at('ws').port, host: '127.0.0.1', allowHalfOpen: true });
+      running.push(() => socket.destroy());
+      socket.on('error', () => undefined);
+      const head = ['Host: a', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13'];
+      socket.write(['GET / HTTP/1.1', ...head, `Sec-WebSocket-Key: ${'A'.repeat(22)}==`, '', ''].join('\r\n'));
+      let answer = '';
+      socket.on('data', (chunk) => {
+        answer += chunk;
+      });
+      await Promise.race([once(socket, 'end'), once(socket, 'close')]);
+      return answer.slice(0, 'HTTP/1.1 400'.length);
+    };
+    for (let turn = 0; turn < 3; turn++) {
+      let answer = '';
+      // The server lets go a moment after the peer has its answer.
+      while (answer === '') answer = await ask();
+      assert.equal(answer, 'HTTP/1.1 400');
+    }
+  });
+
   it('bounds connections, messages and silence', async () => {
     const under = await start({ tcp: { maxConnections: 1, idle: 60_000 } });
     const first = await wsPeer(urlOf(under));

@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { PpgError } from '../../base/errors.ts';
+import { decodeCharset } from '../mime/charset.ts';
 
 // The encoding declaration must be within the first line of an XML document, and nothing may come before it.
 const LONGEST_DECLARATION = 160;
@@ -9,8 +10,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Octets of an XML entity as text. A byte order mark decides, then the `charset` of the entity's Content-Type
- * (RFC 3023 section 3.2), then the declaration, then UTF-8. UTF-16, UTF-8, ISO-8859-1 and US-ASCII are read; an
- * entity whose octets are all ASCII is read whatever name its encoding goes by.
+ * (RFC 3023 section 3.2), then the declaration, then UTF-8. An entity whose octets are all ASCII is
+ * read whatever name its encoding goes by.
  *
  * @throws PPG_E_PAP_XML an encoding that is unknown, or octets that are not in it.
  */
@@ -30,10 +31,16 @@ export function decodeXml(octets: Buffer, charset?: string): string {
     case 'latin1':
       return octets.toString('latin1');
     default:
-      throw new PpgError(
-        'PPG_E_PAP_XML',
-        `the encoding ${name.slice(0, 40)} is not known, or not what the octets are in`,
-      );
+      return another(octets, name);
+  }
+}
+
+function another(octets: Buffer, name: string): string {
+  try {
+    return decodeCharset(octets, name);
+  } catch (cause) {
+    const text = `the encoding ${name.slice(0, 40)} is not known, or not what the octets are in`;
+    throw new PpgError('PPG_E_PAP_XML', text, { cause });
   }
 }
 

@@ -119,6 +119,14 @@ describe('the encoding of a document', () => {
     });
   });
 
+  it('is any other that is known by its name', () => {
+    const euro = Buffer.from(document('\x80', ' encoding="Windows-1252"'), 'latin1');
+    assert.equal(name(euro), '\u20ac');
+    assert.equal(name(Buffer.from(document('\xa4'), 'latin1'), 'ISO-8859-15'), '\u20ac');
+    assert.throws(() => name(euro, 'shift_jis'), { code: 'PPG_E_PAP_XML' });
+    assert.throws(() => name(euro, 'x-nobody'), { code: 'PPG_E_PAP_XML' });
+  });
+
   it('is UTF-16 when its octets say so', () => {
     const text = document('\u20ac \u{1f600}', ' encoding="UTF-16"');
     const little = Buffer.from(`\ufeff${text}`, 'utf16le');

@@ -38,9 +38,13 @@ interface Entry {
   readonly subscription: RegEventSubscription;
   usedAt: number;
   begunAt: number | undefined;
+  /** When the last NOTIFY came. */
+  toldAt: number;
   /** Resolves with the first NOTIFY, the end, or after HOLD. */
   readonly heard: Promise<void>;
   readonly settle: () => void;
+  /** The core was asked to tell anew, and has not told yet. */
+  renewal: Promise<void> | undefined;
   /** Who waits for the next NOTIFY. */
   readonly renewals: Set<() => void>;
   failures: number;
@@ -62,6 +66,8 @@ export class RegEvents {
   readonly #covered = new Map<string, Entry>();
   readonly #refused = new Map<string, Refusal>();
   readonly #queue = new Set<Entry>();
+  /** Subscriptions that end so that another one may take their place. */
+  readonly #closing = new Map<string, Promise<void>>();
   readonly #subscribes = { accepted: 0, refused: 0, failed: 0, shed: 0 };
   readonly #notifies: Record<NotifyResult, number> = { taken: 0, gap: 0, old: 0, empty: 0, bad: 0 };
   readonly #isc: IscHeaders;
@@ -93,6 +99,11 @@ export class RegEvents {
     return this.#entryOf(aor)?.subscription.isLive === true;
   }
 
+  /** False: the core was seen to tell less than RFC 6665 has it tell, so that it may not tell who comes either. */
+  get isTrusted(): boolean {
+    return this.#refreshTells;
+  }
+
   /**
    * Sees to it that the user is watched. Undefined when there is nothing to wait for: he is, or the core will not tell, or
    * the limits are reached; else resolves once he is, or after two seconds. Never rejects.
@@ -103,6 +114,8 @@ export class RegEvents {
       this.#use(entry);
       return entry.subscription.isLive ? undefined : entry.heard;
     }
+    const closing = this.#closing.get(aor);
+    if (closing !== undefined) return closing.then(() => this.ask(aor));
     const now = this.#o.clock.now();
     const refusal = this.#refused.get(aor);
     if (this.#stopped || this.#restUntil > now || (refusal !== undefined && refusal.until > now)) return undefined;
@@ -111,12 +124,19 @@ export class RegEvents {
 
   /**
    * Has the core tell anew of a user who is watched: not every core tells of a registration by itself. Undefined when he is
-   * not; else resolves with the next NOTIFY, or after two seconds. Never rejects.
+   * not, or when it has told something in the last `quiet` milliseconds; else resolves with the next NOTIFY, or when it has
+   * been waited for long enough. Never rejects.
    */
-  renew(aor: string): Promise<void> | undefined {
+  renew(aor: string, quiet = 0): Promise<void> | undefined {
     const entry = this.#entryOf(aor);
     if (entry === undefined || !entry.subscription.isLive) return undefined;
-    return this.#refreshTells ? this.#refresh(entry) : this.#replace(entry);
+    if (quiet > 0 && this.#o.clock.now() - entry.toldAt < quiet) return undefined;
+    if (quiet > 0 && entry.renewal !== undefined) return entry.renewal;
+    const renewal = (this.#refreshTells ? this.#refresh(entry) : this.#replace(entry)).finally(() => {
+      if (entry.renewal === renewal) entry.renewal = undefined;
+    });
+    entry.renewal = renewal;
+    return renewal;
   }
 
   /** Forgets a user, and ends his subscription. */
@@ -142,12 +162,7 @@ export class RegEvents {
     for (const entry of entries) heardOf(entry);
     const told = entries.slice(0, perSecond).map(({ subscription }) => subscription.close());
     for (const { subscription } of entries.slice(perSecond)) subscription.abandon();
-    let timer: TimerHandle;
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, 1000);
-    });
-    await Promise.race([Promise.allSettled(told), late]);
-    clock.clearTimeout(timer);
+    await this.#within(Promise.allSettled(told).then(nothing), 1000);
   }
 
   async #refresh(entry: Entry): Promise<void> {
@@ -164,12 +179,25 @@ export class RegEvents {
   /** One after the other: a core that knows subscribers by their Contact would end the new one for the old. */
   async #replace(entry: Entry): Promise<void> {
     const { aor, usedAt } = entry;
-    if (this.#entries.get(entry.aor) === entry) {
+    if (this.#entries.get(aor) === entry) {
       this.#remove(entry);
-      await entry.subscription.close();
+      const closing = this.#within(entry.subscription.close(), HOLD).finally(() => this.#closing.delete(aor));
+      this.#closing.set(aor, closing);
     }
+    await this.#closing.get(aor);
     if (this.#stopped) return;
     await (this.#entryOf(aor) ?? this.#enter(aor, 0, usedAt))?.heard;
+  }
+
+  /** Resolves with `work`, or when it has taken too long: a core that is silent holds nobody up. */
+  async #within(work: Promise<void>, limit: number): Promise<void> {
+    const { clock } = this.#o;
+    let timer: TimerHandle;
+    const late = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, limit);
+    });
+    await Promise.race([work, late]);
+    clock.clearTimeout(timer);
   }
 
   /** Resolves with true at the next NOTIFY, with false when it does not come in time. */
@@ -227,8 +255,10 @@ export class RegEvents {
       aor,
       usedAt,
       begunAt: undefined,
+      toldAt: clock.now(),
       heard,
       settle,
+      renewal: undefined,
       renewals: new Set(),
       failures,
       subscription: this.#subscription(aor, () => entry),
@@ -313,6 +343,7 @@ export class RegEvents {
 
   #onNotify(entry: Entry, result: NotifyResult): void {
     this.#notifies[result]++;
+    entry.toldAt = this.#o.clock.now();
     if (result === 'taken') {
       this.#refusals = 0;
       this.#rest = FIRST_REST;
@@ -359,6 +390,8 @@ export class RegEvents {
     this.#rest = Math.min(this.#rest * 2, LONGEST_REST);
   }
 }
+
+const nothing = (): void => undefined;
 
 /** Whoever waits need wait no longer. */
 function heardOf({ settle, renewals }: Entry): void {

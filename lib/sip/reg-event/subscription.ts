@@ -26,6 +26,9 @@ const FIRST_NOTIFY_WITHIN = 32_000;
 /** Shortest time between two refreshes, whatever the core says. Milliseconds. */
 const SHORTEST_REFRESH = 5000;
 
+/** Answers to a refresh by which the subscription is over (RFC 6665 section 4.1.2.2). */
+const OVER: ReadonlySet<number> = new Set([404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604]);
+
 /** How a subscription ended, and what that means for another one. */
 export interface SubscriptionEnd {
   /** `refused`: by the answer to the first SUBSCRIBE; `failed`: it got none, or no NOTIFY; `over`: it was there. */
@@ -261,8 +264,11 @@ export class RegEventSubscription {
     if (answer.status < 300) {
       const granted = readSeconds(answer.get('Expires'));
       if (granted !== undefined && granted > 0) this.#keep(granted);
-    } else if (answer.status === 481) this.#end({ kind: 'over', reason: 'gone' });
-    // RFC 6665 section 4.1.2.2: any other refusal leaves what is there; the core will end it.
+    } else if (OVER.has(answer.status)) {
+      this.#end({ kind: 'over', reason: 'gone' });
+      void dialog.end();
+    }
+    // any other refusal leaves what is there; the core will end it
   }
 
   #silent(): void {

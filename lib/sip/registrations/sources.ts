@@ -14,6 +14,12 @@ export interface RegisterNews {
 }
 
 /**
+ * What a watched user is told to be is asked for again where it leaves a push no way, and nothing was heard for so long:
+ * Kamailio 5.6 says that somebody left and not that he came back. Milliseconds.
+ */
+const QUIET = 60_000;
+
+/**
  * Registrations with the reg event as a source. Who is asked for and not known is subscribed to, and the answer waits for
  * the first NOTIFY, two seconds at the most. `both`: the reg event says which contacts there are, REGISTERs say that
  * somebody came or left and with which feature tags. `reg-event`: a REGISTER says only that there is news of a user.
@@ -23,10 +29,12 @@ export function withRegEvents(
   regEvents: RegEvents,
   source: 'reg-event' | 'both',
 ): Registrations & RegisterNews {
-  /** What is known, once somebody was asked who knows more. */
+  /** What is known, once somebody was asked who knows more; a core that was long silent may have kept it to itself. */
   function completed(aor: string, known: Known): Known | Promise<Known> {
-    const asked = regEvents.ask(aor);
-    if (asked === undefined || isEnough(known)) return believed(aor, known);
+    const first = regEvents.ask(aor);
+    if (isEnough(known)) return believed(aor, known);
+    const asked = first ?? regEvents.renew(aor, QUIET);
+    if (asked === undefined) return believed(aor, known);
     return asked.then(async () => believed(aor, await registrations.find(aor)));
   }
 
@@ -78,7 +86,7 @@ export function withRegEvents(
   return {
     ...registrations,
     covers: true,
-    coversUser: (aor) => source === 'both' || regEvents.watches(aor),
+    coversUser: (aor) => source === 'both' || (regEvents.isTrusted && regEvents.watches(aor)),
     find(aor) {
       const known = registrations.find(aor);
       return known instanceof Promise ? known.then((found) => look(aor, found)) : look(aor, known);

@@ -254,6 +254,26 @@ describe('the reg event as a source (RFC 3680, RFC 6665)', () => {
     assert.equal(core.subscriptions.length, 3);
   });
 
+  for (const status of [404, 405, 410, 416, 480, 485, 489, 501, 604]) {
+    it(`answered ${status} to a refresh it is over (RFC 6665 section 4.1.2.2), and made again`, async () => {
+      await live();
+      core.last.refreshAnswer = fakeAnswer(status);
+      await clock.advance(55 * MINUTE);
+      await clock.advance(SECOND);
+      assert.equal(core.subscriptions.length, 2);
+      assert.equal(events.watches(ALICE), false);
+      await clock.advance(2 * SECOND);
+    });
+  }
+
+  it('answered 500 to a refresh it stays, and is refreshed again', async () => {
+    await live();
+    core.last.refreshAnswer = fakeAnswer(500);
+    await clock.advance(56 * MINUTE);
+    assert.deepEqual([core.subscriptions.length, core.last.refreshes], [1, ['3600', '3600']]);
+    assert.equal(events.watches(ALICE), true);
+  });
+
   for (const [status, headers, first] of [
     [403, {}, HOUR],
     [489, {}, HOUR],

@@ -297,6 +297,80 @@ describe('registrations with the reg event as a source', () => {
     assert.equal((await sources.find(ALICE))?.devices[0]?.applications, undefined);
   });
 
+  describe('reg-event, with a core that tells who left and not who came back', () => {
+    /** Alice was there, and left. */
+    beforeEach(async () => {
+      make('reg-event');
+      void regEvents.ask(ALICE);
+      await settle();
+      core.last.tell(ALICE, []);
+      await settle();
+    });
+
+    it('who was heard to be away is asked for again by the next push that is a minute later', async () => {
+      assert.equal((await sources.find(ALICE))?.registered, false);
+      await clock.advance(59_000);
+      assert.equal((await sources.find(ALICE))?.registered, false);
+      assert.deepEqual(core.last.refreshes, []);
+      await clock.advance(1000);
+      const found = sources.find(ALICE);
+      assert.deepEqual(core.last.refreshes, ['3600']);
+      core.last.tell(ALICE, [{ uri: 'sip:back@10.0.0.1' }]);
+      assert.deepEqual(contacts(await found), ['sip:back@10.0.0.1']);
+      assert.deepEqual(heard, [`-${ALICE}`, `+${ALICE}`], 'and what waits for him is woken');
+    });
+
+    it('a core that tells nothing at a refresh either is subscribed to anew, and nobody is trusted to tell', async () => {
+      assert.equal(sources.coversUser?.(ALICE), true);
+      await clock.advance(60_000);
+      const found = [sources.find(ALICE), sources.find(ALICE)];
+      await clock.advance(500);
+      assert.equal(core.subscriptions.length, 2, 'one for both');
+      core.last.tell(ALICE, [{ uri: 'sip:back@10.0.0.1' }]);
+      for (const one of found) assert.deepEqual(contacts(await one), ['sip:back@10.0.0.1']);
+      assert.equal(sources.coversUser?.(ALICE), false, 'so that what waits is tried again soon');
+    });
+
+    it('who asks while one subscription makes room for another waits for it', async () => {
+      let end: () => void = () => undefined;
+      await clock.advance(60_000);
+      const before = core.last;
+      before.end = () =>
+        new Promise((resolve) => {
+          end = resolve;
+        });
+      const found = Promise.resolve(sources.find(ALICE));
+      await clock.advance(500);
+      const late = Promise.resolve(sources.find(ALICE));
+      await settle();
+      assert.equal(core.subscriptions.length, 1, 'the old one has not ended');
+      end();
+      await settle();
+      assert.equal(core.subscriptions.length, 2);
+      core.last.tell(ALICE, [{ uri: 'sip:back@10.0.0.1' }]);
+      assert.deepEqual(contacts(await found), contacts(await late));
+    });
+
+    it('a core that does not answer the end of a subscription holds nobody up', async () => {
+      await clock.advance(60_000);
+      core.last.end = () => new Promise(() => undefined);
+      const found = Promise.resolve(sources.find(ALICE));
+      await clock.advance(500 + 2000);
+      assert.equal(core.subscriptions.length, 2);
+      core.last.tell(ALICE, [{ uri: 'sip:back@10.0.0.1' }]);
+      assert.deepEqual(contacts(await found), ['sip:back@10.0.0.1']);
+    });
+
+    it('whose devices have run out by what is known is asked for again', async () => {
+      core.last.tell(ALICE, [{ uri: 'sip:a@10.0.0.1', expires: 100 }]);
+      await clock.advance(101_000);
+      const found = sources.find(ALICE);
+      assert.deepEqual(core.last.refreshes, ['3600']);
+      core.last.tell(ALICE, [{ uri: 'sip:a@10.0.0.1' }]);
+      assert.deepEqual(contacts(await found), ['sip:a@10.0.0.1']);
+    });
+  });
+
   it('reg-event: whom nobody watches is not known to be away', async () => {
     make('reg-event');
     await known.apply(gone());

@@ -75,11 +75,14 @@ const BASIC = ['Basic realm="PAP", charset="UTF-8"'];
 export function papRouter(dependencies: PapDependencies): PapHttpHandler {
   const handler = papHandler(dependencies);
   return (request, response, next) => {
-    const path = (request.url ?? '/').split('?', 1)[0];
+    const path = (request.url ?? '/').replace(ABSOLUTE_FORM, '').split('?', 1)[0];
     if (path === '/' || path === '' || request.route !== undefined) handler(request, response, next);
     else next();
   };
 }
+
+/** What a request line has before the path where a client takes the gateway for a proxy (RFC 9112 section 3.2.2). */
+const ABSOLUTE_FORM = /^https?:\/\/[^/?]*/i;
 
 /** The PAP endpoint for whatever path the request has. Every request is answered; `next` is never called. */
 export function papHandler(dependencies: PapDependencies): PapHttpHandler {
@@ -319,10 +322,13 @@ function acceptable(media: MediaType | undefined, encoding: string | undefined):
 
 /** The control entity first: the one that `start` names (RFC 2387 section 3.2), else the one that comes first. */
 function ordered(parts: readonly MimePart[], media: MediaType): readonly MimePart[] {
-  const start = media.parameters.get('start');
-  const root = start === undefined ? undefined : parts.find((part) => part.get('content-id') === start);
+  const start = bareId(media.parameters.get('start'));
+  const root = start === undefined ? undefined : parts.find((part) => bareId(part.get('content-id')) === start);
   return root === undefined ? parts : [root, ...parts.filter((part) => part !== root)];
 }
+
+/** Clients leave out the angle brackets, in one place or in both. */
+const bareId = (id: string | undefined): string | undefined => id?.replace(/^<(.*)>$/, '$1');
 
 function controlOctets(control: MimePart, strict: boolean): Buffer {
   const type = parseMediaType(control.get('content-type') ?? '')?.type;

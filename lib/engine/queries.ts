@@ -14,7 +14,9 @@ export function statusAnswer({ push, recipients }: PushStatus, addresses: readon
   const { found, strangers } = namedRecipients(recipients, addresses);
   const groups = new Map<string, Recipient[]>();
   for (const recipient of byAddress(found).map(resultOfGroup)) {
-    const key = [recipient.state, recipient.code, recipient.eventTime, recipient.deliveredBy].join(' ');
+    // PAP's times have no fractions: what differs by less is told as equal.
+    const second = Math.floor(recipient.eventTime / 1000);
+    const key = [recipient.state, recipient.code, second, recipient.deliveredBy].join(' ');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [recipient]);
     else group.push(recipient);

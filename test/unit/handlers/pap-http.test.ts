@@ -206,6 +206,20 @@ describe('the PAP endpoint as HTTP', () => {
     );
   });
 
+  for (const [start, id] of [
+    ['"<c>"', '<c>'],
+    ['c', '<c>'],
+    ['"<c>"', 'c'],
+  ]) {
+    it(`finds the control entity ${id} by start=${start}`, async () => {
+      const { endpoint, engine } = await serve();
+      const control = '<pap><push-message push-id="1"><address address-value="a"/></push-message></pap>';
+      const body = `--B\r\nContent-Type: a/b\r\n\r\nx\r\n--B\r\nContent-ID: ${id}\r\n\r\n${control}\r\n--B--`;
+      await endpoint.post(body, `multipart/related; start=${start}; boundary=B`);
+      assert.equal(engine.submissions[0]?.content.body.toString(), 'x');
+    });
+  }
+
   it('never lets a PI set the flags that are the gateway\u2019s to set', async () => {
     const { endpoint, engine } = await serve();
     const body = fixture(NAME)
@@ -254,6 +268,14 @@ describe('the PAP endpoint as HTTP', () => {
           [...(engine.submissions[0]?.content.body ?? [])],
           Array.from({ length: 256 }, (_, i) => i),
         );
+      });
+
+      it('knows its path in the absolute form of a request', async () => {
+        const { endpoint, engine } = await mount();
+        assert.equal((await endpoint.post(binary, BINARY, { path: 'http://ppg.test:8080/pap' })).status, 202);
+        assert.equal((await endpoint.post(binary, BINARY, { path: 'http://ppg.test/pap?x' })).status, 202);
+        assert.equal((await endpoint.post(binary, BINARY, { path: 'http://ppg.test/pap/below' })).status, 404);
+        assert.equal(engine.submissions.length, 2);
       });
 
       it('leaves paths below to the app', async () => {

@@ -1,10 +1,19 @@
 import type { DeviceCapabilities } from './device-capabilities.ts';
 
+/** One way to a device that registers several (RFC 5626 section 4.2). */
+export interface Flow {
+  /** `reg-id` of the contact. */
+  readonly id: string;
+  readonly contact: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
 /** A device of a subscriber: one registered contact, or several flows of one `+sip.instance` (RFC 5626). */
 export interface Device {
   /** Stable name within the address-of-record: the instance where there is one, else the contact URI. */
   readonly id: string;
-  /** Contact URI, without angle brackets and header parameters. */
+  /** Contact URI, without angle brackets and header parameters; of the flow that lasts longest. */
   readonly contact: string;
   /** `+sip.instance` without quotes and angle brackets. */
   readonly instance?: string;
@@ -24,6 +33,8 @@ export interface Device {
    * device is looked up, never stored. Of others it says nothing.
    */
   readonly subscribed?: ReadonlyMap<string, string>;
+  /** Its contacts, when they have a `reg-id`; empty lists cannot occur. */
+  readonly flows?: readonly Flow[];
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
 }

@@ -253,7 +253,7 @@ const isAskable = ({ gruu, instance, features }: Device): boolean =>
 /** Whether a registration is a plain refresh of another. */
 function isSame(one: Device, other: Device): boolean {
   if (one === other) return true;
-  if (one.contact !== other.contact || one.gruu !== other.gruu) return false;
+  if (!hasContact(other, one.contact) || one.gruu !== other.gruu) return false;
   if (!isSameList(one.applications, other.applications)) return false;
   const names = Object.keys(one.features);
   return (
@@ -261,6 +261,10 @@ function isSame(one: Device, other: Device): boolean {
     names.every((name) => one.features[name] === other.features[name])
   );
 }
+
+/** The flow that lasts longest is another one after every refresh of another. */
+const hasContact = ({ contact, flows }: Device, wanted: string): boolean =>
+  contact === wanted || flows?.some((flow) => flow.contact === wanted) === true;
 
 const isSameList = (one: readonly string[] | undefined, other: readonly string[] | undefined): boolean =>
   one === other || (one?.length === other?.length && one?.every((value, at) => value === other?.[at]) === true);

@@ -3,15 +3,15 @@ import { aorOfHeader } from '../aor.ts';
 import type { RequestLike } from '../leg.ts';
 import {
   DEFAULT_EXPIRES,
+  departed,
   deviceOf,
   isSameContact,
   NO_CONTACTS,
-  namesOf,
   type RegisterContext,
   readContacts,
   readSeconds,
 } from './register-contacts.ts';
-import { oneOfEach, type RegistrationUpdate } from './update.ts';
+import { type Departed, oneOfEach, type RegistrationUpdate } from './update.ts';
 
 /** Headers of a final response as far as the app shows them: drachtio-srf keeps those that were set, not those sent along. */
 export type SeenHeaders = { get(name: string): string | undefined };
@@ -37,12 +37,12 @@ export function readObservedRegister(
   const answerExpires = readSeconds(answer?.get('Expires'));
   const askedExpires = readSeconds(request.get('Expires'));
   const devices: Device[] = [];
-  const removed: string[] = [];
+  const removed: Departed[] = [];
   for (const contact of asked.contacts) {
     const wished = contact.expires ?? askedExpires ?? DEFAULT_EXPIRES;
     const granted = answered.contacts.find((other) => isSameContact(other, contact));
     const seconds = wished === 0 ? 0 : (granted?.expires ?? answerExpires ?? wished);
-    if (seconds === 0) removed.push(...namesOf(contact));
+    if (seconds === 0) removed.push(departed(contact));
     else devices.push(deviceOf(contact, context.now + seconds * 1000, granted));
   }
   return { aors, kind: 'registered', devices: oneOfEach(devices), removed, expiresAt: 0 };

@@ -5,7 +5,7 @@ import { unquote } from '../../codec/sip/syntax.ts';
 import { parseSipOnly } from '../../codec/sip/uri.ts';
 import type { Device } from '../../model/device.ts';
 import { PUSH_APPLICATION_TAG, readApplications } from '../feature-tags.ts';
-import { MAX_DEVICES } from './update.ts';
+import { type Departed, MAX_DEVICES } from './update.ts';
 
 /** What a reader of REGISTERs has to know. */
 export interface RegisterContext {
@@ -20,6 +20,8 @@ export interface RegisterContact {
   readonly uri: string;
   /** `+sip.instance` without quotes and angle brackets. */
   readonly instance?: string;
+  /** `reg-id` of one of several flows of an instance (RFC 5626 section 4.2). */
+  readonly flow?: string;
   /** Seconds, when the contact says. */
   readonly expires?: number;
   readonly value: NameAddr;
@@ -93,9 +95,12 @@ export function contactOf(value: NameAddr): RegisterContact | undefined {
   if (!isSipUri(value.uri)) return undefined;
   const expires = readSeconds(paramOf(value.params, 'expires'));
   const instance = instanceOf(paramOf(value.params, '+sip.instance'));
+  const flow = paramOf(value.params, 'reg-id');
   return {
     uri: value.uri,
     ...(instance !== undefined && { instance }),
+    // Without an instance it is nobody's flow (RFC 5626 section 6).
+    ...(instance !== undefined && flow !== undefined && /^[1-9]\d{0,9}$/.test(flow) && { flow }),
     ...(expires !== undefined && { expires }),
     value,
   };
@@ -126,13 +131,16 @@ function instanceOf(value: string | undefined): string | undefined {
   return bare === undefined || bare === '' || NOT_IN_URN.test(bare) ? undefined : bare;
 }
 
-/** True when both name one binding: the same instance, or the same URI. */
-export const isSameContact = (a: RegisterContact, b: RegisterContact): boolean =>
-  a.instance === undefined || b.instance === undefined ? a.uri === b.uri : a.instance === b.instance;
+/** True when both name one binding: the same flow of an instance, else the same instance, or the same URI. */
+export function isSameContact(a: RegisterContact, b: RegisterContact): boolean {
+  if (a.instance === undefined || b.instance === undefined) return a.uri === b.uri;
+  return a.instance === b.instance && (a.flow === undefined || b.flow === undefined || a.flow === b.flow);
+}
 
-/** What goes away with a contact: its device, by instance and by URI. */
-export const namesOf = (contact: RegisterContact): string[] =>
-  contact.instance === undefined ? [contact.uri] : [contact.uri, contact.instance];
+/** What goes away with a contact: one flow of its device, else the device, by instance and by URI. */
+export function departed({ uri, instance, flow }: RegisterContact): Departed {
+  return { contact: uri, ...(instance !== undefined && { instance }), ...(flow !== undefined && { flow }) };
+}
 
 /** The device behind a contact; the registrar's own reading of the contact, where known, has its GRUU (RFC 5627). */
 export function deviceOf(contact: RegisterContact, expiresAt: number, granted?: RegisterContact): Device {
@@ -146,6 +154,7 @@ export function deviceOf(contact: RegisterContact, expiresAt: number, granted?: 
     ...(gruu !== undefined && { gruu }),
     ...(applications !== undefined && { applications }),
     features: featuresOf(contact.value),
+    ...(contact.flow !== undefined && { flows: [{ id: contact.flow, contact: contact.uri, expiresAt }] }),
     expiresAt,
   };
 }

@@ -8,15 +8,15 @@ import { aorOfHeader } from '../aor.ts';
 import type { RequestLike } from '../leg.ts';
 import {
   DEFAULT_EXPIRES,
+  departed,
   deviceOf,
   isSameContact,
-  namesOf,
   type RegisterContacts,
   type RegisterContext,
   readContacts,
   readSeconds,
 } from './register-contacts.ts';
-import { oneOfEach, type RegistrationUpdate } from './update.ts';
+import { type Departed, oneOfEach, type RegistrationUpdate } from './update.ts';
 
 /** Octets of body that are looked at: a REGISTER and its 200 have 2 to 4 KB; more is taken for no body. */
 const MAX_BODY = 64 * 1024;
@@ -54,17 +54,20 @@ export function readThirdPartyRegister(
   const identities = beside === undefined ? told.identities : [...told.identities, ...elements(beside)];
   const aors = implicitSet(aor, identities, context.domain);
   const named = told.register.contacts.length > 0 ? told.register : told.answer;
-  if (told.register.star || (expires === 0 && told.register.contacts.length === 0))
+  // Of who left without a word on which device the registrar's answer has those that are left (RFC 3261 section 10.3 step 8).
+  const bare = expires === 0 && told.register.contacts.length === 0;
+  const complete = bare && told.answer.contacts.some((contact) => (contact.expires ?? 0) > 0);
+  if (told.register.star || (bare && !complete))
     return { aors, kind: 'deregistered', devices: [], removed: [], expiresAt: 0 };
 
   const devices: Device[] = [];
-  const removed: string[] = [];
+  const removed: Departed[] = [];
   for (const contact of named.contacts) {
     const granted = told.answer.contacts.find((answered) => isSameContact(answered, contact));
-    const wished = expires === 0 ? 0 : (contact.expires ?? expires);
+    const wished = expires === 0 && !complete ? 0 : (contact.expires ?? expires);
     // Without the registrar's word the S-CSCF's Expires bounds what the UE asked for.
     const seconds = wished === 0 ? 0 : (granted?.expires ?? Math.min(wished, expires));
-    if (seconds === 0) removed.push(...namesOf(contact));
+    if (seconds === 0) removed.push(departed(contact));
     else devices.push(deviceOf(contact, context.now + seconds * 1000, granted));
   }
   const [scscf] = readContacts([request.get('Contact')]).contacts;
@@ -76,6 +79,7 @@ export function readThirdPartyRegister(
     removed,
     expiresAt: expires === 0 ? 0 : context.now + expires * 1000,
     ...(told.register.contacts.length === 0 && { withoutFeatures: true }),
+    ...(complete && { complete }),
   };
 }
 

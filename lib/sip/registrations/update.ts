@@ -1,4 +1,11 @@
-import type { Device, Registration } from '../../model/device.ts';
+import type { Device, Flow, Registration } from '../../model/device.ts';
+
+/** A contact that went away. With a `flow` only that one of its instance (RFC 5626), else the whole device. */
+export interface Departed {
+  readonly contact: string;
+  readonly instance?: string;
+  readonly flow?: string;
+}
 
 /** What one REGISTER told, before it is put together with what was known. */
 export interface RegistrationUpdate {
@@ -8,8 +15,8 @@ export interface RegistrationUpdate {
   readonly kind: 'registered' | 'deregistered';
   /** Devices added or refreshed; empty when the source told of the user only. */
   readonly devices: readonly Device[];
-  /** Contact URIs and device ids that went away. */
-  readonly removed: readonly string[];
+  /** Contacts that went away. */
+  readonly removed: readonly Departed[];
   /**
    * Until when the user is registered even if none of the devices is known, milliseconds since the epoch; 0 when only
    * the devices tell.
@@ -44,20 +51,13 @@ export function mergeRegistration(
   now: number,
 ): Registration {
   if (update.kind === 'deregistered') return offline(aor, now);
-  const gone = new Set(update.removed);
   const replacing = new Set(update.devices.flatMap((device) => [device.id, device.contact]));
-  const others = update.complete === true ? [] : (known?.devices ?? []);
-  const kept = others.filter(
-    (device) =>
-      device.expiresAt > now &&
-      !gone.has(device.id) &&
-      !gone.has(device.contact) &&
-      !replacing.has(device.id) &&
-      !replacing.has(device.contact),
-  );
+  const before = update.complete === true ? [] : (known?.devices ?? []).flatMap((one) => left(one, update, now));
+  const kept = before.filter((device) => !replacing.has(device.id) && !replacing.has(device.contact));
   const told = update.withoutFeatures ? update.devices.map((device) => withKnown(device, known)) : update.devices;
   // Contacts that nobody knew to be one device may turn out to be one.
-  const devices = [...oneOfEach(told), ...kept].slice(0, MAX_DEVICES);
+  const fresh = oneOfEach(told).map((device) => withOtherFlows(device, before));
+  const devices = [...fresh, ...kept].slice(0, MAX_DEVICES);
   if (devices.length === 0 && update.expiresAt <= now) return offline(aor, now);
   const expiresAt = devices.reduce((latest, device) => Math.max(latest, device.expiresAt), update.expiresAt);
   const servedBy = update.servedBy ?? known?.servedBy;
@@ -73,9 +73,11 @@ function withKnown(device: Device, known: Registration | undefined): Device {
     known?.devices.find(({ id }) => id === device.id) ??
     known?.devices.find(({ contact }) => device.instance === undefined && contact === device.contact);
   if (before === undefined) return device;
-  const { id, instance } = before;
+  // Flows are those that are told now: others have another contact and another end.
+  const { flows: _, ...rest } = before;
+  const { id, instance } = rest;
   return {
-    ...before,
+    ...rest,
     ...device,
     ...(device.instance === undefined && instance !== undefined && { id, instance }),
     features: { ...before.features, ...device.features },
@@ -86,12 +88,57 @@ function offline(aor: string, now: number): Registration {
   return { aor, registered: false, devices: [], updatedAt: now, expiresAt: now + OFFLINE_BELIEVED_FOR };
 }
 
-/** One device for all flows of an instance (RFC 5626): the one that lasts longest. */
+/** What is left of a device that was known: nothing, all of it, or some of its flows. */
+function left(device: Device, { removed }: RegistrationUpdate, now: number): Device[] {
+  const { id, contact, instance, flows } = device;
+  if (device.expiresAt <= now) return [];
+  if (flows === undefined)
+    return removed.some(
+      (gone) =>
+        gone.contact === contact || gone.contact === id || (gone.instance === instance && instance !== undefined),
+    )
+      ? []
+      : [device];
+  const alive = flows.filter(
+    (flow) =>
+      flow.expiresAt > now &&
+      !removed.some((gone) =>
+        gone.flow === undefined
+          ? gone.contact === flow.contact || gone.instance === instance
+          : gone.instance === instance && gone.flow === flow.id,
+      ),
+  );
+  return alive.length === 0 ? [] : [alive.length === flows.length ? device : byFlows(device, alive)];
+}
+
+/** A flow that was not registered again is still there. */
+function withOtherFlows(device: Device, before: readonly Device[]): Device {
+  const { flows } = device;
+  const others = before
+    .find(({ id }) => id === device.id)
+    ?.flows?.filter((flow) => !flows?.some(({ id }) => id === flow.id));
+  return flows === undefined || others === undefined || others.length === 0
+    ? device
+    : byFlows(device, [...flows, ...others]);
+}
+
+/** Flows of one device that are kept; RFC 5626 section 4.2.1 expects two. */
+const MAX_FLOWS = 8;
+
+/** A device is reached by the flow that lasts longest. */
+function byFlows(device: Device, flows: readonly Flow[]): Device {
+  const kept = flows.slice(0, MAX_FLOWS);
+  const { contact, expiresAt } = kept.reduce((best, flow) => (flow.expiresAt > best.expiresAt ? flow : best));
+  return { ...device, contact, expiresAt, flows: kept };
+}
+
+/** One device for all flows of an instance (RFC 5626), with what the one that lasts longest told. */
 export function oneOfEach(devices: readonly Device[]): Device[] {
   const byId = new Map<string, Device>();
   for (const device of devices) {
     const other = byId.get(device.id);
-    if (other === undefined || other.expiresAt < device.expiresAt) byId.set(device.id, device);
+    const best = other === undefined || other.expiresAt < device.expiresAt ? device : other;
+    byId.set(device.id, other === undefined ? best : withOtherFlows(best, [best === device ? other : device]));
   }
   return [...byId.values()];
 }

@@ -91,6 +91,15 @@ describe('capability cache', () => {
     }
   });
 
+  it('a refresh of another flow is a plain refresh', async () => {
+    const bench = new Bench();
+    await bench.tell(phone);
+    const other = { id: '2', contact: 'sip:flow2@10.0.0.2', expiresAt: phone.expiresAt + 1 };
+    const flows = [other, { id: '1', contact: phone.contact, expiresAt: phone.expiresAt }];
+    assert.equal(bench.ask({ ...phone, contact: other.contact, flows }), undefined);
+    assert.equal(bench.questions.length, 1);
+  });
+
   it('asks again when its time is over', async () => {
     const bench = new Bench();
     await bench.tell(phone);

@@ -197,12 +197,92 @@ describe('registrations', () => {
   });
 
   it('the last device to go takes the user offline', async () => {
-    await registrations.learn(registered([device('a', clock.now() + HOUR), device('b', clock.now() + HOUR)]));
-    await registrations.apply(update([], { removed: ['a'] }));
+    await registrations.learn(
+      registered([{ ...device('a', clock.now() + HOUR), instance: 'a' }, device('b', clock.now() + HOUR)]),
+    );
+    await registrations.apply(update([], { removed: [{ contact: 'sip:new@10.0.0.9', instance: 'a' }] }));
     assert.deepEqual(ids(), ['b']);
-    await registrations.apply(update([], { removed: ['sip:b@10.0.0.1'] }));
+    await registrations.apply(update([], { removed: [{ contact: 'sip:b@10.0.0.1' }] }));
     assert.equal(now()?.registered, false);
     assert.deepEqual(heard.slice(1), [`+${ALICE}`, `-${ALICE}`]);
+  });
+
+  describe('flows of one device (RFC 5626)', () => {
+    // as in its section 9.3 both flows have the same contact, unless one says otherwise
+    const flow = (id: string, seconds: number, contact = 'sip:a@10.0.0.1'): Device => {
+      const expiresAt = clock.now() + seconds * 1000;
+      return {
+        id: 'urn:uuid:1',
+        instance: 'urn:uuid:1',
+        contact,
+        features: {},
+        flows: [{ id, contact, expiresAt }],
+        expiresAt,
+      };
+    };
+    const gone = (id: string, contact = 'sip:a@10.0.0.1') => ({ contact, instance: 'urn:uuid:1', flow: id });
+    const known = (): (readonly [string, number, string])[] =>
+      (now()?.devices ?? []).map(({ contact, expiresAt, flows = [] }) => [
+        contact,
+        (expiresAt - clock.now()) / 1000,
+        flows
+          .map(({ id }) => id)
+          .sort()
+          .join(),
+      ]);
+
+    it('it stays as long as one of them does', async () => {
+      await registrations.apply(update([flow('1', 600)]));
+      await registrations.apply(update([flow('2', 60, 'sip:b@10.0.0.2')]));
+      assert.deepEqual(known(), [['sip:a@10.0.0.1', 600, '1,2']]);
+      await registrations.apply(update([], { removed: [gone('1')] }));
+      assert.deepEqual(known(), [['sip:b@10.0.0.2', 60, '2']]);
+      await registrations.apply(update([], { removed: [gone('2', 'sip:b@10.0.0.2')] }));
+      assert.equal(now()?.registered, false);
+    });
+
+    it('one of two with the same contact leaves the other', async () => {
+      await registrations.apply(update([flow('1', 600)]));
+      await registrations.apply(update([flow('2', 60)]));
+      await registrations.apply(update([], { removed: [gone('1')] }));
+      assert.deepEqual(known(), [['sip:a@10.0.0.1', 60, '2']]);
+    });
+
+    it('one that ran out is forgotten with the next news', async () => {
+      await registrations.apply(update([flow('1', 600)]));
+      await registrations.apply(update([flow('2', 60, 'sip:b@10.0.0.2')]));
+      clock.tick(61_000);
+      await registrations.apply(update([flow('1', 600)]));
+      assert.deepEqual(known(), [['sip:a@10.0.0.1', 600, '1']]);
+    });
+
+    it('who leaves without naming a flow leaves with all', async () => {
+      await registrations.apply(update([flow('1', 600)]));
+      await registrations.apply(update([flow('2', 60)]));
+      await registrations.apply(update([], { removed: [{ contact: 'sip:other@10.0.0.9', instance: 'urn:uuid:1' }] }));
+      assert.equal(now()?.registered, false);
+    });
+
+    it('a flow that leaves takes a device with it of which no flows were told', async () => {
+      const { flows: _, ...whole } = flow('1', 600);
+      await registrations.apply(update([whole]));
+      await registrations.apply(update([], { removed: [gone('1')] }));
+      assert.equal(now()?.registered, false);
+    });
+
+    it('who registers without flows has none', async () => {
+      await registrations.apply(update([flow('1', 600)]));
+      const { flows: _, ...whole } = flow('1', 60);
+      await registrations.apply(update([whole]));
+      assert.deepEqual(known(), [['sip:a@10.0.0.1', 60, '']]);
+    });
+
+    it('what no longer tells of flows keeps none of them', async () => {
+      await registrations.apply(update([flow('1', 60)]));
+      const { flows: _, ...whole } = flow('1', 600);
+      await registrations.apply(update([whole], { withoutFeatures: true, complete: true }));
+      assert.deepEqual(known(), [['sip:a@10.0.0.1', 600, '']]);
+    });
   });
 
   it('a registration without devices says that the user is there', async () => {

@@ -73,6 +73,7 @@ describe('third-party REGISTER', () => {
           instance: INSTANCE,
           applications: ['mms.ua', 'ulp.ua'],
           features: { audio: '', '+g.3gpp.smsip': '' },
+          flows: [{ id: '1', contact: 'sip:alice@10.0.0.5:5066;transport=tcp', expiresAt: NOW + 7_200_000 }],
           // what the core granted bounds what the UE asked for
           expiresAt: NOW + 7_200_000,
         },
@@ -156,8 +157,35 @@ describe('third-party REGISTER', () => {
     const update = readWell(REGISTER.replace('expires=600000', 'expires=0'), 'message/sip', { Expires: '0' });
     assert.equal(update.kind, 'registered');
     assert.deepEqual(update.devices, []);
-    assert.deepEqual(update.removed, ['sip:alice@10.0.0.5:5066;transport=tcp', INSTANCE]);
+    assert.deepEqual(update.removed, [
+      { contact: 'sip:alice@10.0.0.5:5066;transport=tcp', instance: INSTANCE, flow: '1' },
+    ]);
     assert.equal(update.expiresAt, 0);
+  });
+
+  it('Expires 0 with the 200 alone says which devices are left', () => {
+    const left = ANSWER.replace(
+      /Contact: .*/,
+      'Contact: <sip:alice@10.0.0.6>;expires=99, <sip:alice@10.0.0.7>;expires=0',
+    );
+    const update = readWell(left, 'message/sip', { Expires: '0' });
+    assert.deepEqual([update.kind, update.complete, update.withoutFeatures], ['registered', true, true]);
+    assert.deepEqual(
+      update.devices.map(({ id, expiresAt }) => [id, expiresAt]),
+      [['sip:alice@10.0.0.6', NOW + 99_000]],
+    );
+    assert.equal(update.expiresAt, 0);
+  });
+
+  it('Expires 0 with a 200 that has no device left says that the user left', () => {
+    for (const contact of [
+      'Supported: path',
+      'Contact: <sip:alice@10.0.0.6>;expires=0',
+      'Contact: <sip:alice@10.0.0.6>',
+    ]) {
+      const update = readWell(ANSWER.replace(/Contact: .*/, contact), 'message/sip', { Expires: '0' });
+      assert.equal(update.kind, 'deregistered', contact);
+    }
   });
 
   it('a contact that expires at once leaves, the other stays', () => {
@@ -167,7 +195,10 @@ describe('third-party REGISTER', () => {
       update.devices.map(({ id, expiresAt }) => [id, expiresAt]),
       [['sip:alice@10.0.0.6', NOW + 60_000]],
     );
-    assert.ok(update.removed.includes(INSTANCE));
+    assert.deepEqual(
+      update.removed.map(({ instance }) => instance),
+      [INSTANCE],
+    );
   });
 
   it('a UE that leaves has left, though its 200 names the lifetime of others', () => {
@@ -176,7 +207,10 @@ describe('third-party REGISTER', () => {
     const body = multipart(['message/sip', leaving], ['message/sip', answer]);
     const update = readWell(body, 'multipart/mixed;boundary=b1');
     assert.deepEqual(update.devices, []);
-    assert.ok(update.removed.includes(INSTANCE));
+    assert.deepEqual(
+      update.removed.map(({ instance }) => instance),
+      [INSTANCE],
+    );
   });
 
   it('several REGISTERs in one body have each their own lifetime', () => {
@@ -199,6 +233,20 @@ describe('third-party REGISTER', () => {
     const update = readWell(REGISTER.replace(/Contact: .*/, `Contact: ${flows}`), 'message/sip');
     assert.equal(update.devices.length, 1);
     assert.equal(update.devices[0]?.expiresAt, NOW + 7_200_000);
+    assert.deepEqual(
+      update.devices[0]?.flows?.map(({ id, expiresAt }) => [id, expiresAt - NOW]),
+      [
+        ['1', 7_200_000],
+        ['2', 600_000],
+      ],
+    );
+  });
+
+  it('a reg-id without an instance, or that is no number, makes no flow', () => {
+    for (const contact of ['<sip:a@b>;reg-id=1', `<sip:a@b>;+sip.instance="<${INSTANCE}>";reg-id=x`]) {
+      const update = readWell(REGISTER.replace(/Contact: .*/, `Contact: ${contact}`), 'message/sip');
+      assert.equal(update.devices[0]?.flows, undefined, contact);
+    }
   });
 
   it('compact names, folded headers, bare LF and a lost empty line are read', () => {
@@ -265,7 +313,7 @@ describe('a REGISTER seen to be answered', () => {
   });
 
   it('a contact that goes away is removed', () => {
-    assert.deepEqual(observe({ Contact: '<sip:a@b>', Expires: '0' })?.removed, ['sip:a@b']);
+    assert.deepEqual(observe({ Contact: '<sip:a@b>', Expires: '0' })?.removed, [{ contact: 'sip:a@b' }]);
     assert.equal(observe({ Contact: '*', Expires: '0' })?.kind, 'deregistered');
   });
 

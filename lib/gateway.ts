@@ -16,7 +16,7 @@ import type { AuthenticateHook } from './security/authenticator.ts';
 import type { BlockEntry } from './security/block-list.ts';
 import type { AllowDelivery } from './security/consent.ts';
 import type { SrfLike } from './sip/drachtio/srf-like.ts';
-import type { SipHandler } from './sip/leg.ts';
+import type { SipMiddleware } from './sip/leg.ts';
 import type { OmaPushCounts } from './sip/oma-push/oma-push.ts';
 import type { RegEventCounts } from './sip/reg-event/options.ts';
 import type { SipTraceListener } from './stack/trace.ts';
@@ -62,7 +62,7 @@ export interface Ppg {
    * Chain it before authentication and registrar: `srf.use('register', [ppg.middleware, auth, registrar])`, likewise
    * for `message` and `options`. What is not the gateway's goes to next(), untouched.
    */
-  readonly middleware: SipHandler;
+  readonly middleware: SipMiddleware;
   /** Chains the middleware for every method the gateway takes part in. Call it before the app's own srf.use. */
   mount(srf: SrfLike): void;
   /** The PAP endpoint as an Express handler: `app.use('/pap', ppg.pap())`. Express 4 and 5. */

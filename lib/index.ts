@@ -18,7 +18,7 @@ export type { BlockEntry } from './security/block-list.ts';
 export type { AllowDelivery, AskedPush } from './security/consent.ts';
 export { hashPassword } from './security/password.ts';
 export type { SrfLike } from './sip/drachtio/srf-like.ts';
-export type { RequestLike, ResponseLike, SipHandler } from './sip/leg.ts';
+export type { RequestLike, ResponseLike, SipHandler, SipMiddleware } from './sip/leg.ts';
 export type { TlsOptions } from './stack/tls-options.ts';
 export type { SipTrace, SipTraceListener } from './stack/trace.ts';
 export type { Erasure, NotificationFilter, OperatorStore } from './store/operator.ts';

@@ -33,6 +33,7 @@ import { submissionOf } from './push-request.ts';
 import { arrivalReader } from './security/arrival.ts';
 import { tokenSecret } from './security/token-secret.ts';
 import { iscHeaders } from './sip/isc-headers.ts';
+import type { Next } from './sip/leg.ts';
 import { ownAddress } from './sip/own-address.ts';
 import { createSipSender } from './sip/sender.ts';
 import { trustedPeers } from './sip/trusted-peers.ts';
@@ -203,7 +204,7 @@ export function createPpg(given: PpgOptions): Ppg {
   const arrival = arrivalReader(options.auth.trustedProxies);
 
   return {
-    middleware,
+    middleware: (req, res, next) => middleware(req, res, next as Next),
     mount: (app) => mountOn(app, handlers, standalone === true ? alone : middleware),
     pap: () =>
       papRouter({

@@ -16,6 +16,16 @@ export function networkList(entries: readonly string[], option: string): (addres
   };
 }
 
+/** Whether {@link networkList} takes it. */
+export function isNetwork(entry: string): boolean {
+  try {
+    networkList([entry], '');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function add(list: BlockList, entry: string, option: string): void {
   const [address = '', prefix, ...rest] = entry.trim().split('/');
   const version = isIP(address);

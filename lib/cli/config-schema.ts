@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { RegistrationSource } from '../sip/registrations/registrations.ts';
 import type { TlsOptions } from '../stack/tls-options.ts';
@@ -137,6 +138,19 @@ const file = z
 const FLAG = 'must be 1 (true) or 0 (false)';
 const flag = z.preprocess(flagOrText, z.boolean(FLAG));
 const host = z.string('must be an address to listen on, such as 127.0.0.1 or 0.0.0.0').min(1).max(255);
+/** SIP names itself by where it listens: a name that leads to several addresses would not do. */
+const address = z
+  .string()
+  .refine((text) => isIP(text) !== 0, 'must be an IP address of this machine, such as 127.0.0.1 or 0.0.0.0');
+/** As it stands in Via, Contact and the paths of MSRP. */
+const advertised = z.string().regex(/^[A-Za-z0-9.:-]{1,255}$/, 'must be a host name or an address');
+
+const PAIR = 'is missing: certificate and key go together';
+/** Certificate and key, by the name of the one that is missing. */
+const pairUp = ({ cert, key }: { cert?: string | undefined; key?: string | undefined }, ctx: z.RefinementCtx): void => {
+  if ((cert === undefined) === (key === undefined)) return;
+  ctx.addIssue({ code: 'custom', path: [cert === undefined ? 'cert' : 'key'], message: PAIR });
+};
 const STOP = 'must be milliseconds, 0 to 600000';
 /** Anything that is no number is refused where the option is checked. */
 const KEEP_ALIVE = 'must be 1,000 to 3,600,000 milliseconds';
@@ -177,8 +191,8 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       port,
       tls: z
         .strictObject({
-          cert: z.string().min(1),
-          key: z.string().min(1),
+          cert: z.string(PAIR).min(1),
+          key: z.string(PAIR).min(1),
           ca: z.string().min(1).optional(),
           requireClientCertificate: flag.optional(),
         })
@@ -193,23 +207,25 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       })
       .optional(),
     sip: z.strictObject({
-      host,
-      advertise: z.string().min(1).max(255).optional(),
+      host: address,
+      advertise: advertised.optional(),
       nextHop: z.string().optional(),
       leg: z.enum(['auto', 'drachtio', 'direct'], 'must be auto, drachtio or direct'),
       trustedPeers: z.preprocess(listOrText, z.array(z.string(), 'must be a list of addresses or CIDR ranges')),
       registrations: z.enum(['register', 'reg-event', 'both', 'none'], 'must be register, reg-event, both or none'),
       route: z.enum(['next-hop', 'learned'], 'must be next-hop or learned').optional(),
       notFoundIsFinal: flag,
-      tls: z.strictObject({
-        port,
-        cert: file.optional(),
-        key: file.optional(),
-        ca: file.optional(),
-        hosts: z.record(z.string(), z.strictObject({ cert: file, key: file })).optional(),
-        requireClientCertificate: flag.default(false),
-        verifyServer: flag.default(true),
-      }),
+      tls: z
+        .strictObject({
+          port,
+          cert: file.optional(),
+          key: file.optional(),
+          ca: file.optional(),
+          hosts: z.record(z.string(), z.strictObject({ cert: file, key: file })).optional(),
+          requireClientCertificate: flag.default(false),
+          verifyServer: flag.default(true),
+        })
+        .superRefine(pairUp),
       trace: flag,
       credentials: z.array(z.unknown(), 'must be a list of credentials').optional(),
       profiles: z.array(z.unknown(), 'must be a list of profiles').optional(),
@@ -256,7 +272,10 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       .looseObject({
         enabled: flag.default(true),
         port: port.default(0),
-        tls: z.looseObject({ port: port.optional() }).optional(),
+        tls: z
+          .looseObject({ cert: file.optional(), key: file.optional(), port: port.optional() })
+          .superRefine(pairUp)
+          .optional(),
       })
       .optional(),
     content: z.looseObject({ transform: flag.optional(), allowHttp: flag.optional() }).optional(),

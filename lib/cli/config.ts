@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Load, Util } from 'config/lib/util.js';
 import { messageOf, PpgError } from '../base/errors.ts';
+import { issueLines, wordsFor } from '../options/issues.ts';
 import { checkOptions, type PpgConfiguration } from '../options/options.ts';
 import { type NodeConfig, nodeConfigSchema } from './config-schema.ts';
 
@@ -83,29 +84,20 @@ function checkConfig(raw: unknown, variables: ReadonlyMap<string, string>): Node
     }
     return variable === undefined ? `ppg.${path}` : `ppg.${path} (${variable})`;
   };
-  const refuse = (lines: readonly string[], cause: unknown): never => {
-    const text = `the configuration cannot be used:\n  ${[...new Set(lines)].join('\n  ')}`;
-    throw new PpgError('PPG_E_CONFIG', text, { cause });
+  /** Takes `path: what`. No cause: it would say the same again, in another form. */
+  const refuse = (lines: readonly string[]): never => {
+    const told = lines.map((line) => {
+      const colon = line.indexOf(': ');
+      return `${named(line.slice(0, colon))}: ${line.slice(colon + 2)}`;
+    });
+    throw new PpgError('PPG_E_CONFIG', `the configuration cannot be used:\n  ${told.join('\n  ')}`);
   };
-  const result = nodeConfigSchema.safeParse(raw);
-  if (!result.success) {
-    return refuse(
-      result.error.issues.map(({ path, message }) => `${named(path.join('.'))}: ${message}`),
-      result.error,
-    );
-  }
+  const result = nodeConfigSchema.safeParse(raw, { error: wordsFor });
+  if (!result.success) return refuse(issueLines(result.error.issues));
   try {
     checkOptions(gatewayConfiguration(result.data));
   } catch (error) {
-    // checkOptions says `path: what`, a line for each
-    const lines = messageOf(error).split('\n  ').slice(1);
-    return refuse(
-      lines.map((line) => {
-        const colon = line.indexOf(': ');
-        return `${named(line.slice(0, colon))}: ${line.slice(colon + 2)}`;
-      }),
-      error,
-    );
+    return refuse(messageOf(error).split('\n  ').slice(1)); // checkOptions says a line for each
   }
   return result.data;
 }

@@ -1,3 +1,4 @@
+import { PpgError } from '../base/errors.ts';
 import type { TlsOptions } from '../stack/tls-options.ts';
 import type { NodeTls, Running } from './embedded.ts';
 
@@ -11,12 +12,14 @@ export interface SecureCommandOptions {
   readonly ca?: string | undefined;
 }
 
-/** TLS of a node that runs alone: of the command line, else of the configuration. A port needs a certificate. */
+/** TLS of a node that runs alone: of the command line, else of the configuration. Throws PPG_E_OPTIONS for a port without a certificate. */
 export function tlsOf(
   { tlsPort, cert, key, ca }: SecureCommandOptions,
   configured: TlsOptions | undefined,
   port: number | undefined,
 ): NodeTls {
+  if (tlsPort !== undefined && (cert ?? configured?.cert) === undefined)
+    throw new PpgError('PPG_E_OPTIONS', '--tls-port needs --cert and --key, or PPG_SIP_TLS_CERT and PPG_SIP_TLS_KEY');
   const given = cert === undefined && key === undefined ? {} : { cert, key };
   return {
     cert: configured?.cert,

@@ -11,7 +11,7 @@ import type { ListenPoint, Protocol, SipStack } from '../stack/types.ts';
 import type { BindingStore } from '../store/bindings.ts';
 import { createMemoryBindings } from '../store/memory-bindings.ts';
 import { createSqliteBindings } from '../store/sqlite/bindings.ts';
-import { opening } from './listen.ts';
+import { opening, type PortName, type PortNames } from './listen.ts';
 
 /** What core and sipd have in common. */
 export interface EmbeddedOptions {
@@ -72,13 +72,19 @@ function runningStack(stack: SipStack & StackControls): Omit<Running, 'stop'> {
   };
 }
 
-/** What opens the ports, for the operator. */
-const setBy = (plain: string, tls: string, ws: string, options: EmbeddedOptions): string =>
-  [
-    plain,
-    ...(options.tls?.cert === undefined || options.tls.port === undefined ? [] : [tls]),
-    ...(options.wsPort === undefined ? [] : [ws]),
-  ].join(' or ');
+/** The variables of the port for UDP and TCP, for TLS, and for WebSocket. */
+type SetBy = readonly [plain: string, tls: string, ws: string];
+
+/** What is listened to, for the operator. */
+const portNames = (what: string, [plain, secure, web]: SetBy, options: EmbeddedOptions): PortNames => ({
+  host: options.host,
+  hostSetBy: 'PPG_SIP_HOST',
+  ports: [
+    { what, port: options.port, setBy: plain },
+    ...(options.tls?.port === undefined ? [] : [{ what: `${what}, by TLS`, port: options.tls.port, setBy: secure }]),
+    ...(options.wsPort === undefined ? [] : [{ what: `${what}, by WebSocket`, port: options.wsPort, setBy: web }]),
+  ],
+});
 
 /** The address by which this machine's own nodes reach one that listens on `host`. */
 export function loopbackOf(host: string): string {
@@ -105,14 +111,14 @@ export interface RunningSipd extends Running {
 
 /** Starts the stand-in for drachtio-server. Rejects with PPG_E_LISTEN when a port is taken. */
 export async function startSipd(options: SipdNodeOptions): Promise<RunningSipd> {
-  const { clock, log, host, port, drachtioPort, secret, advertise, tls, trace } = options;
+  const { clock, log, drachtioPort, secret, advertise, tls, trace } = options;
   const stack = createSipStack({ clock, log, listen: listenPoints(options), tls, trace, ...sentBy(advertise) });
   const sipd: Sipd = createSipd({ clock, log, stack, advertise, port: drachtioPort, secret });
-  const variables = setBy('PPG_SIPD_PORT', 'PPG_SIPD_TLS_PORT', 'PPG_SIPD_WS_PORT', options);
-  await opening({ what: "SIP of the gateway's server", host, port, setBy: variables }, () => stack.start());
+  const variables: SetBy = ['PPG_SIPD_PORT', 'PPG_SIPD_TLS_PORT', 'PPG_SIPD_WS_PORT'];
+  await opening(portNames("SIP of the gateway's server", variables, options), () => stack.start());
   try {
-    const name = { what: 'drachtio protocol', host: '127.0.0.1', port: drachtioPort, setBy: 'PPG_DRACHTIO_PORT' };
-    await opening(name, () => sipd.start());
+    const name: PortName = { what: 'drachtio protocol', port: drachtioPort, setBy: 'PPG_DRACHTIO_PORT' };
+    await opening({ host: '127.0.0.1', ports: [name] }, () => sipd.start());
   } catch (error) {
     await stack.stop();
     throw error;
@@ -146,8 +152,7 @@ export interface RunningCore extends Running {
 
 /** Starts the pocket SIP/IP core. Rejects with PPG_E_LISTEN when its port is taken. */
 export async function startCore(options: CoreNodeOptions): Promise<RunningCore> {
-  const { clock, log, host, port, domain, applicationServers, services, users, bindings, advertise, tls, trace } =
-    options;
+  const { clock, log, domain, applicationServers, services, users, bindings, advertise, tls, trace } = options;
   const { watchers = [] } = options;
   const stack = createSipStack({ clock, log, listen: listenPoints(options), tls, trace, ...sentBy(advertise) });
   const core = createCore({
@@ -163,8 +168,8 @@ export async function startCore(options: CoreNodeOptions): Promise<RunningCore> 
     ...(users !== undefined && { digest: { users } }),
   });
   try {
-    const variables = setBy('PPG_SIP_PORT', 'PPG_CORE_TLS_PORT', 'PPG_SIP_WS_PORT', options);
-    await opening({ what: 'SIP, where phones register', host, port, setBy: variables }, () => core.start());
+    const variables: SetBy = ['PPG_SIP_PORT', 'PPG_CORE_TLS_PORT', 'PPG_SIP_WS_PORT'];
+    await opening(portNames('SIP, where phones register', variables, options), () => core.start());
   } catch (error) {
     await bindings.close();
     throw error;

@@ -30,7 +30,7 @@ export function reportFailure(error: unknown, terminal: Terminal): ExitCode {
     terminal.note(`drachtio-ppg: ${error.message}${causeOf(error)}`);
     return USAGE_CODES.has(error.code) ? EXIT.USAGE : EXIT.FAILED;
   }
-  if (error instanceof Error && systemCode(error) === undefined) {
+  if (error instanceof Error && systemErrorOf(error) === undefined) {
     terminal.note(`drachtio-ppg: unexpected failure, please report it:\n${error.stack ?? error.message}`);
     return EXIT.FAILED;
   }
@@ -38,12 +38,19 @@ export function reportFailure(error: unknown, terminal: Terminal): ExitCode {
   return EXIT.FAILED;
 }
 
-/** The code of a system error (`EADDRINUSE`), looked for through the causes. */
-export function systemCode(error: unknown): string | undefined {
+/** What the system could not do: `{ code: 'EADDRINUSE', syscall: 'bind', port: 5060 }`. */
+export interface SystemError {
+  readonly code: string;
+  readonly syscall?: string;
+  readonly port?: number;
+}
+
+/** The system error, looked for through the causes. */
+export function systemErrorOf(error: unknown): SystemError | undefined {
   let at: unknown = error;
   for (let depth = 0; depth < 8 && at instanceof Error; depth++) {
-    const code = (at as { code?: unknown }).code;
-    if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return code;
+    const { code } = at as { code?: unknown };
+    if (typeof code === 'string' && /^E[A-Z0-9_]+$/.test(code)) return at as Error & SystemError;
     at = at.cause;
   }
   return undefined;

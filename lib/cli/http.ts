@@ -8,7 +8,7 @@ import type { Ppg } from '../ppg.ts';
 import type { TlsOptions } from '../stack/tls-options.ts';
 import { adminRouter } from './admin.ts';
 import { createHttpServer, type HttpLimits } from './http-server.ts';
-import { opening } from './listen.ts';
+import { opening, type PortNames } from './listen.ts';
 
 export interface HttpOptions {
   readonly ppg: Pick<Ppg, 'pap' | 'content' | 'deadNotifications' | 'replayNotifications' | 'erase'>;
@@ -35,12 +35,18 @@ export interface RunningHttp {
   reload(): void;
 }
 
+const portName = (host: string, port: number): PortNames => ({
+  host,
+  hostSetBy: 'PPG_HTTP_HOST',
+  ports: [{ what: 'HTTP', port, setBy: 'PPG_HTTP_PORT' }],
+});
+
 /** The HTTP side of a standalone gateway: PAP, health and metrics. Rejects with PPG_E_LISTEN. */
 export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const { host, port } = options;
   const http = createHttpServer({ tls: undefined, ...options }, entrance(options.ppg.pap(), application(options)));
   const { server } = http;
-  await opening({ what: 'HTTP', host, port, setBy: 'PPG_HTTP_PORT' }, () => listen(server, host, port));
+  await opening(portName(host, port), () => listen(server, host, port));
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,

@@ -1,28 +1,41 @@
 import { createSocket } from 'node:dgram';
 import { createServer, isIPv6 } from 'node:net';
 import { PpgError } from '../base/errors.ts';
-import { systemCode } from './exit.ts';
+import { systemErrorOf } from './exit.ts';
 
 /** A port that is to be opened, as the operator knows it. */
 export interface PortName {
   /** As `SIP for phones`. */
   readonly what: string;
-  readonly host: string;
   readonly port: number;
   /** The variable or option that sets the port. */
   readonly setBy: string;
 }
 
-/** Runs what opens a port; a port that cannot be had becomes one line that says what to do. Rejects with PPG_E_LISTEN. */
-export async function opening<T>(name: PortName, open: () => Promise<T>): Promise<T> {
+/** Ports of one host that are opened together, the usual one first. */
+export interface PortNames {
+  readonly host: string;
+  /** The variable or option that sets the host; undefined: it cannot be set. */
+  readonly hostSetBy?: string | undefined;
+  readonly ports: readonly [PortName, ...PortName[]];
+}
+
+/** What the system calls the opening of a port; a file that cannot be opened is none of this. */
+const OPENS_PORT: ReadonlySet<string | undefined> = new Set(['bind', 'listen', 'getaddrinfo']);
+
+/** Runs what opens ports; a port that cannot be had becomes one line that says what to do. Rejects with PPG_E_LISTEN. */
+export async function opening<T>({ host, hostSetBy, ports }: PortNames, open: () => Promise<T>): Promise<T> {
   try {
     return await open();
   } catch (error) {
-    const { what, host, port, setBy } = name;
+    const failure = systemErrorOf(error);
+    if (!OPENS_PORT.has(failure?.syscall)) throw error;
+    const { what, setBy } = ports.find((one) => one.port === failure?.port) ?? ports[0];
+    const port = failure?.port ?? ports[0].port;
     const refuse = (text: string): never => {
       throw new PpgError('PPG_E_LISTEN', text);
     };
-    switch (systemCode(error)) {
+    switch (failure?.code) {
       case 'EADDRINUSE':
         return refuse(
           `port ${port} (${what}) on ${host} is in use; stop the program that has it, or set ${setBy} to another port (0: any that is free)`,
@@ -31,7 +44,10 @@ export async function opening<T>(name: PortName, open: () => Promise<T>): Promis
         return refuse(`port ${port} (${what}) may not be opened by this user; set ${setBy} to a port above 1023`);
       case 'EADDRNOTAVAIL':
       case 'ENOTFOUND':
-        return refuse(`${host} is no address of this machine (${what}); use one that is, or 0.0.0.0 for all`);
+      case 'EAI_AGAIN':
+        return refuse(
+          `${host} is no address of this machine (${what}); ${hostSetBy === undefined ? 'use' : `set ${hostSetBy} to`} one that is, or 0.0.0.0 for all`,
+        );
       default:
         throw error;
     }

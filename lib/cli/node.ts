@@ -29,9 +29,10 @@ import {
   startSipd,
 } from './embedded.ts';
 import { startHttp } from './http.ts';
-import { freePort, opening } from './listen.ts';
+import { freePort, opening, type PortNames } from './listen.ts';
 import { secretOf } from './secret-file.ts';
 import { loadSrf } from './srf.ts';
+import { checkTlsFiles } from './tls-files.ts';
 
 export interface NodeOptions {
   readonly log: Logger;
@@ -105,6 +106,7 @@ async function start(
   started: (() => Promise<void> | void)[],
 ): Promise<RunningNode> {
   const { sip } = config;
+  checkTlsFiles(config);
   const embedded = { clock, log, host: sip.host, advertise: sip.advertise };
   const traceOf = (part: string): SipTraceListener | undefined =>
     sip.trace ? (trace) => log.debug({ sip: part }, traceLine(trace)) : undefined;
@@ -135,10 +137,8 @@ async function start(
   const metrics = createMetrics(ppg, { clock, process: true });
   started.push(() => metrics.close());
   if (server !== undefined) ppg.mount(server.srf);
-  const directName = { what: 'SIP of the direct leg', host: sip.host, port: config.direct.port };
-  const setBy = `PPG_DIRECT_PORT${sip.tls?.cert === undefined ? '' : ' or PPG_SIP_TLS_PORT'}`;
-  await opening({ ...directName, setBy }, () => ppg.start());
   started.push(() => ppg.stop());
+  await opening(gatewayPorts(config), () => startWithStore(ppg));
 
   const direct = ppg.directListening[0]?.port;
   const directTls = ppg.directListening.find(({ protocol }) => protocol === 'tls')?.port;
@@ -178,6 +178,7 @@ async function start(
     accounts: accounts.length,
     stop: () => inTime(stopAll(), config.stopWithin, clock),
     async reload(again) {
+      checkTlsFiles(again);
       const [accounts, blocked] = [await accountsOf(again), blockedBy(again)];
       http.reload();
       ppg.setInitiators(accounts);
@@ -230,9 +231,15 @@ async function startServer(
     disconnectSrf(srf);
     disconnectSrf(outbound);
   });
-  const [hostPorts = ''] = await Promise.all(
-    [srf, outbound].map((one) => connectSrf(one, { ...target, clock: embedded.clock })),
-  );
+  const { clock, log } = embedded;
+  // both go to one server: one of them tells
+  const watched = (one: SrfLike): { clock: Clock; log?: Logger } => (one === srf ? { clock, log } : { clock });
+  const linking = Promise.all([srf, outbound].map((one) => connectSrf(one, { ...target, ...watched(one) })));
+  const [hostPorts = ''] = await linking.catch((error: unknown): never => {
+    if (real === undefined || !(error instanceof PpgError)) throw error;
+    const text = `${error.message}; DRACHTIO_HOST, DRACHTIO_PORT and DRACHTIO_SECRET say which server it is`;
+    throw new PpgError(error.code, text, { cause: error.cause });
+  });
   return {
     srf,
     outbound,
@@ -244,6 +251,34 @@ async function startServer(
       await sipd?.stop();
     },
   };
+}
+
+/** What the gateway itself listens on. */
+function gatewayPorts({ sip, direct, msrp }: NodeConfig): PortNames {
+  const msrpTls = (msrp?.['tls'] as { port?: number } | undefined)?.port;
+  return {
+    host: sip.host,
+    hostSetBy: 'PPG_SIP_HOST',
+    ports: [
+      { what: 'SIP of the direct leg', port: direct.port, setBy: 'PPG_DIRECT_PORT' },
+      ...(sip.tls === undefined
+        ? []
+        : [{ what: 'SIP of the direct leg, by TLS', port: sip.tls.port, setBy: 'PPG_SIP_TLS_PORT' }]),
+      ...(msrp === undefined ? [] : [{ what: 'MSRP', port: msrp.port, setBy: 'PPG_MSRP_PORT' }]),
+      ...(msrpTls === undefined ? [] : [{ what: 'MSRP by TLS', port: msrpTls, setBy: 'PPG_MSRP_TLS_PORT' }]),
+    ],
+  };
+}
+
+/** A store that cannot be used is told with the variable that names it. */
+async function startWithStore(ppg: Ppg): Promise<void> {
+  try {
+    await ppg.start();
+  } catch (error) {
+    if (!(error instanceof PpgError) || (error.code !== 'PPG_E_STORE' && error.code !== 'PPG_E_STORE_LOCKED'))
+      throw error;
+    throw new PpgError(error.code, `ppg.store (PPG_STORE): ${error.message}`, { cause: error.cause });
+  }
 }
 
 /** How others on this machine reach what listens there: `127.0.0.1:5060`, `[::1]:5060`. */

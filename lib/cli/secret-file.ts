@@ -45,6 +45,10 @@ const isCode = (error: unknown, code: string): boolean =>
   typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 
 const unusable = (file: string, what: string, cause?: unknown): PpgError =>
-  new PpgError('PPG_E_CONFIG', `${file}, with what the gateway signs by, cannot be used: ${what}; or set PPG_SECRET`, {
-    cause,
-  });
+  new PpgError(
+    'PPG_E_CONFIG',
+    `${file}, with what the gateway signs by, cannot be used: ${what}; it lies beside the database (PPG_STORE), or set PPG_SECRET`,
+    {
+      cause,
+    },
+  );

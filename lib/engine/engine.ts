@@ -62,15 +62,23 @@ export interface EngineOptions {
   readonly admit?: (submission: Submission) => (() => void) | Promise<() => void>;
   /**
    * Finds out where addresses lead, once a submission was let in. Rejects with a PpgError when that cannot be said: the
-   * submission is refused. Default: where they say.
+   * submission is refused. `done` is called once it is stored or has failed. Default: where they say.
    */
   readonly resolve?: {
-    submission(submission: Submission): Promise<Submission>;
+    submission(submission: Submission): Promise<{ readonly submission: Submission; readonly done: () => void }>;
     /** For questions about a push; never rejects. */
     addresses(addresses: readonly RecipientAddress[]): Promise<readonly RecipientAddress[]>;
   };
-  /** Throws PPG_E_FORBIDDEN when an initiator may not ask about a user. Default: everybody may. */
-  readonly mayAsk?: (initiator: string, address: RecipientAddress, application?: string) => void;
+  /**
+   * Throws PPG_E_FORBIDDEN when an initiator may not ask about a user; `asked` is the address as it was submitted, where it
+   * led to another. Default: everybody may.
+   */
+  readonly mayAsk?: (
+    initiator: string,
+    address: RecipientAddress,
+    application?: string,
+    asked?: RecipientAddress,
+  ) => void;
 }
 
 /** How long a stop waits for what is under way, milliseconds. */
@@ -169,8 +177,10 @@ export class Engine implements PapService {
    * and owed, and the next start takes them up.
    */
   async stop(abandon: () => Promise<void> = nothing, within: number = DRAIN): Promise<void> {
-    if (this.#state !== 'running') return;
+    const before = this.#state;
+    if (before === 'stopped') return;
     this.#state = 'stopped';
+    if (before === 'new') return abandon(); // nothing is under way, and no store is open
     const drained = this.#drain();
     await this.#atMost(within, drained);
     await abandon();
@@ -205,12 +215,15 @@ export class Engine implements PapService {
 
   async #submit(submission: Submission): Promise<SubmitAnswer> {
     const admitted = this.#o.admit?.(submission);
-    const done = admitted instanceof Promise ? await admitted : admitted;
+    const done = [admitted instanceof Promise ? await admitted : admitted];
     try {
       const { resolve } = this.#o;
-      return await accept(resolve === undefined ? submission : await resolve.submission(submission), this.#acceptor);
+      if (resolve === undefined) return await accept(submission, this.#acceptor);
+      const resolved = await resolve.submission(submission);
+      done.push(resolved.done);
+      return await accept(resolved.submission, this.#acceptor);
     } finally {
-      done?.();
+      for (const each of done) each?.();
     }
   }
 
@@ -239,6 +252,7 @@ export class Engine implements PapService {
   ): Promise<ClientCapabilities | undefined> {
     this.#o.mayAsk?.(initiator, address, applicationId);
     const [found = address] = (await this.#o.resolve?.addresses([address])) ?? [];
+    if (found.aor !== address.aor) this.#o.mayAsk?.(initiator, found, applicationId, address);
     const { subscribers, capabilities } = this.#o;
     const registration = await subscribers.find(found.aor);
     const asking = registration && capabilities?.ask(found.aor, devicesFor(registration, found));

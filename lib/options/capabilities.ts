@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { type CapabilityPolicy, DEFAULT_CAPABILITIES } from '../sip/capabilities/cache.ts';
-
-const milliseconds = z.number().int().nonnegative();
+import { milliseconds } from './values.ts';
 
 type Given = { readonly [Key in keyof CapabilityPolicy]?: CapabilityPolicy[Key] | undefined };
 

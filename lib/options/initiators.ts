@@ -4,6 +4,7 @@ import { DEFAULT_ALGORITHMS, type TokenOptions } from '../security/bearer-token.
 import type { CertificateRule } from '../security/client-certificate.ts';
 import type { AllowRules } from '../security/policy.ts';
 import type { Rate } from '../security/rate-limit.ts';
+import { networks } from './values.ts';
 
 /** A Push Initiator's account, with every default filled in. */
 export interface InitiatorOptions {
@@ -151,5 +152,5 @@ export const authSchema: z.ZodType<AuthOptions> = z.strictObject({
     .refine(({ jwksUrl, keys }) => (jwksUrl === undefined) !== (keys === undefined), 'needs jwksUrl or keys, not both')
     .optional(),
   requireTls: z.boolean().default(false),
-  trustedProxies: z.array(z.string().min(1)).max(1000).default([]),
+  trustedProxies: networks.max(1000).default([]),
 });

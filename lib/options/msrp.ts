@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DEFAULT_MSRP_POLICY, type MsrpPolicy } from '../bearer/msrp-session.ts';
 import { DEFAULT_MSRP } from '../msrp/endpoint.ts';
+import { milliseconds } from './values.ts';
 
 /** Pushes by MSRP (docs/bearers.md, "MSRP session"). Times in milliseconds. */
 export interface MsrpOptions extends MsrpPolicy {
@@ -29,7 +30,7 @@ export type MsrpConfiguration =
   | (Given<Omit<MsrpOptions, 'tls'>> & { readonly tls?: Given<NonNullable<MsrpOptions['tls']>> | undefined });
 
 const port = z.number().int().min(0).max(65_535);
-const time = z.number().int().nonnegative();
+const time = milliseconds;
 const pem = z.string().min(1, 'must be PEM or the name of a file that holds it');
 /** What stands in a path and in c= and o= of an SDP. */
 const host = z.string().regex(/^[A-Za-z0-9.:-]{1,255}$/, 'must be a host name or an address');

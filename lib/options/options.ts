@@ -24,9 +24,11 @@ import {
   type InitiatorOptions,
   initiatorSchema,
 } from './initiators.ts';
+import { issueLines, wordsFor } from './issues.ts';
 import { type MsrpConfiguration, type MsrpOptions, msrpSchema } from './msrp.ts';
 import { type OmaPushConfiguration, type OmaPushOptions, omaPushSchema } from './oma-push.ts';
 import { type SipDeliveryOptions, sipDeliveryShape } from './sip-delivery.ts';
+import { milliseconds, networks } from './values.ts';
 
 /** The gateway's own SIP stack, for what drachtio cannot carry: binary bodies, Route sets, large requests. */
 export interface DirectLegOptions {
@@ -179,7 +181,6 @@ const tls = z.strictObject({
 });
 
 const isLongSecret = (secret: string): boolean => Buffer.byteLength(secret) >= MIN_SECRET;
-const milliseconds = z.number().int().nonnegative();
 const sipUri = z.string().regex(/^sips?:[^\s<>"]+$/i, 'must be a SIP URI such as sip:10.0.0.1:5060;transport=tcp');
 
 /** `any`, or names of bearers; none takes a name away. */
@@ -204,7 +205,7 @@ const schema = z.strictObject({
   sip: z
     .strictObject({
       nextHop: sipUri.optional(),
-      trustedPeers: z.array(z.string()).default(['127.0.0.1', '::1']),
+      trustedPeers: networks.default(['127.0.0.1', '::1']),
       registrations: z.enum(['register', 'reg-event', 'both', 'none']).default('register'),
       route: z.enum(['next-hop', 'learned']).default('next-hop'),
       leg: z.enum(['auto', 'drachtio', 'direct']).default('auto'),
@@ -303,8 +304,10 @@ export const checkBlocked = (block: readonly BlockEntry[]): readonly BlockEntry[
   checked(schema.pick({ block: true }), { block }).block;
 
 function checked<T>(by: z.ZodType<T>, given: unknown): T {
-  const result = by.safeParse(given);
+  const result = by.safeParse(given, { error: wordsFor });
   if (result.success) return result.data;
-  const lines = result.error.issues.map((issue) => `${issue.path.join('.') || 'options'}: ${issue.message}`);
-  throw new PpgError('PPG_E_OPTIONS', `these options cannot be used:\n  ${lines.join('\n  ')}`);
+  throw new PpgError(
+    'PPG_E_OPTIONS',
+    `these options cannot be used:\n  ${issueLines(result.error.issues).join('\n  ')}`,
+  );
 }

@@ -56,7 +56,8 @@ export interface RequestLike {
   readonly body: string;
   readonly rawBody?: Buffer;
   readonly source_address: string;
-  readonly source_port: number;
+  /** A number; drachtio-srf declares a string. */
+  readonly source_port: number | string;
   readonly protocol: string;
   get(name: string): string | undefined;
   /** Every value of a header, one element a field; without it, as over drachtio, `get` has them all in one. */
@@ -75,6 +76,10 @@ export type Next = (error?: unknown) => void;
 
 /** A handler in drachtio's form. Arity 3: a fourth parameter would make it an error handler. */
 export type SipHandler = (req: RequestLike, res: ResponseLike, next: Next) => void;
+
+/** A SipHandler for a chain of drachtio-srf, whose declarations know no more of `next` than that it is a function. */
+// biome-ignore lint/complexity/noBannedTypes: drachtio-srf's own type
+export type SipMiddleware = (req: RequestLike, res: ResponseLike, next: Function) => void;
 
 /** What a request within a dialog carries. */
 export interface DialogRequest {

@@ -19,6 +19,7 @@ export class UdpTransport implements Endpoint {
   readonly #socket: Socket;
   readonly #listener: TransportListener;
   readonly #limits: SipLimits;
+  readonly #onError: (error: Error) => void;
   #local: ListenPoint;
   #open = false;
 
@@ -35,15 +36,20 @@ export class UdpTransport implements Endpoint {
       lookup: (host, _options, callback) => callback(null, host, this.family),
     });
     this.#socket.on('message', (octets, peer) => this.#receive(octets, peer.address, peer.port));
-    this.#socket.on('error', onError);
+    this.#onError = onError;
   }
 
-  /** Binds; answers the point with its real port. */
+  /** Binds; answers the point with its real port. Rejects with the socket's error, which `onError` then is not told. */
   listen(): Promise<ListenPoint> {
     return new Promise((resolve, reject) => {
-      this.#socket.once('error', reject);
+      const onRefused = (error: Error): void => {
+        this.#socket.on('error', this.#onError);
+        reject(error);
+      };
+      this.#socket.once('error', onRefused);
       this.#socket.bind({ port: this.#point.port, address: this.#point.host }, () => {
-        this.#socket.off('error', reject);
+        this.#socket.off('error', onRefused);
+        this.#socket.on('error', this.#onError);
         this.#local = { protocol: 'udp', host: this.#point.host, port: this.#socket.address().port };
         this.#enlargeBuffers();
         this.#open = true;

@@ -26,6 +26,7 @@ const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 const TSX = createRequire(import.meta.url).resolve('tsx');
 
 const CONSUMER = `
+import Srf from 'drachtio-srf';
 import { createPpg, PpgError, type Ppg, type PpgOptions, type SipHandler } from 'drachtio-ppg';
 const options: PpgOptions = { domain: 'ims.example.com', store: 'memory', retry: { first: 100 } };
 const ppg: Ppg = createPpg(options);
@@ -36,6 +37,9 @@ ppg.submit({ to: 'alice@ims.example.com', type: 'text/plain', body: 'x' }).catch
 });
 // @ts-expect-error an option that does not exist
 createPpg({ domain: 'ims.example.com', colour: 'red' });
+const srf = new Srf();
+createPpg({ ...options, srf }).mount(srf);
+srf.use('register', ppg.middleware); // as docs/mounting.md says for TypeScript
 `;
 
 /** A project that has the packed package in node_modules, and of other packages only those it says it needs. */

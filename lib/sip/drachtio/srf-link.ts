@@ -86,6 +86,8 @@ export function watchSrf(srf: SrfLike, log: Logger = silentLogger): SrfLink {
 /** What {@link connectSrf} takes beside drachtio-srf's own options. */
 export interface ConnectOptions extends SrfConnectOptions {
   readonly clock?: Clock;
+  /** Is told of the first attempt that fails, once. Default: nobody. */
+  readonly log?: Logger;
   /** How long the first connection may take, milliseconds. Default 30,000. */
   readonly within?: number;
 }
@@ -96,7 +98,8 @@ export interface ConnectOptions extends SrfConnectOptions {
  * the attempts have ended then.
  */
 export function connectSrf(srf: SrfLike, options: ConnectOptions): Promise<string> {
-  const { clock = systemClock, within = FIRST_CONNECT_WITHIN, host, port: tcpPort, secret, reconnect } = options;
+  const { clock = systemClock, log = silentLogger, within = FIRST_CONNECT_WITHIN, reconnect } = options;
+  const { host, port: tcpPort, secret } = options;
   const port = srfPort(srf);
   return new Promise((resolve, reject) => {
     let lastCause = 'no answer';
@@ -117,8 +120,15 @@ export function connectSrf(srf: SrfLike, options: ConnectOptions): Promise<strin
         finish(new PpgError('PPG_E_LEG_DOWN', text, { cause: error }), '');
       } else finish(undefined, String(hostports ?? ''));
     };
+    let told = false;
     const onError = (error: unknown): void => {
       lastCause = messageOf(error);
+      if (!told)
+        log.warn(
+          { host, port: tcpPort, cause: lastCause },
+          `the drachtio server cannot be reached; trying again for ${within} ms`,
+        );
+      told = true;
     };
     const timer = clock.setTimeout(() => {
       const text = `drachtio server ${host}:${tcpPort} did not take the connection within ${within} ms: ${lastCause}`;

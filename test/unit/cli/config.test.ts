@@ -117,6 +117,41 @@ describe('configuration of a standalone gateway', () => {
     assert.match(text, /ppg\.store \(PPG_STORE\): must be "memory" or "sqlite:FILE"/);
   });
 
+  const refusals: readonly (readonly [variable: string, value: string, said: string])[] = [
+    [
+      'PPG_TRUSTED_PEERS',
+      '127.0.0.1,10.0.0.0/99',
+      'ppg.sip.trustedPeers.1 (PPG_TRUSTED_PEERS): must be an IP address or a',
+    ],
+    ['PPG_TRUSTED_PROXIES', 'proxy', 'ppg.auth.trustedProxies.0 (PPG_TRUSTED_PROXIES): must be an IP address or a'],
+    ['PPG_SIP_HOST', 'localhost', 'ppg.sip.host (PPG_SIP_HOST): must be an IP address of this machine'],
+    ['PPG_SIP_ADVERTISE', 'a b', 'ppg.sip.advertise (PPG_SIP_ADVERTISE): must be a host name or an address'],
+    ['PPG_MSRP_ADVERTISE', 'a b', 'ppg.msrp.advertise (PPG_MSRP_ADVERTISE): must be a host name or an address'],
+    ['PPG_SIP_TLS_CERT', 'a.pem', 'ppg.sip.tls.key (PPG_SIP_TLS_KEY): is missing: certificate and key go together'],
+    ['PPG_HTTP_TLS_CERT', 'a.pem', 'ppg.http.tls.key (PPG_HTTP_TLS_KEY): is missing: certificate and key go together'],
+    ['PPG_MSRP_TLS_KEY', 'a.key', 'ppg.msrp.tls.cert (PPG_MSRP_TLS_CERT): is missing: certificate and key go together'],
+    ['PPG_CAPABILITIES_TTL', 'a day', 'ppg.sip.capabilities.ttl (PPG_CAPABILITIES_TTL): must be milliseconds'],
+    [
+      'PPG_CAPABILITIES_IN_FLIGHT',
+      '0',
+      'ppg.sip.capabilities.inFlight (PPG_CAPABILITIES_IN_FLIGHT): must be 1 or more',
+    ],
+  ];
+  for (const [variable, value, said] of refusals) {
+    it(`says what ${variable}=${value} lacks`, () => {
+      const text = refusal({ [variable]: value });
+      assert.ok(text.includes(said), text);
+      assert.doesNotMatch(text, /invalid input/i);
+    });
+  }
+
+  it('says a thing once: no cause repeats it in another form', () => {
+    for (const given of [{ PPG_DOMAIN: 'not a domain' }, { PPG_HTTP_PORT: 'x' }]) {
+      const read = (): unknown => loadConfig(given, directory.file('nothing-here'));
+      assert.throws(read, (error) => error instanceof PpgError && error.cause === undefined);
+    }
+  });
+
   it('refuses what it does not know, and files that are no JSON', () => {
     const path = put('typo', 'default.json', { ppg: { htpp: {} } });
     assert.throws(() => loadConfig({ NODE_CONFIG_DIR: path }), /htpp/);

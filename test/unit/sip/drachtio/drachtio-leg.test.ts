@@ -346,6 +346,16 @@ describe('drachtio leg', () => {
       assert.equal(srf.disconnects, 1);
     });
 
+    it('tells once that it cannot reach the server, while it still tries', async () => {
+      const lines: unknown[] = [];
+      const log: Logger = { ...recorder().log, warn: (fields: unknown) => void lines.push(fields) };
+      const connected = connectSrf(srf, { ...to, clock, log });
+      for (const _ of [1, 2]) srf.emit('error', new Error('ECONNREFUSED'));
+      assert.deepEqual(lines, [{ host: 'h', port: 9022, cause: 'ECONNREFUSED' }]);
+      srf.up('udp/1.2.3.4:5060');
+      await connected;
+    });
+
     it('rejects when nobody answers in time, and says what was wrong last', async () => {
       const connected = connectSrf(srf, { ...to, clock, within: 500 });
       srf.emit('error', new Error('ECONNREFUSED'));

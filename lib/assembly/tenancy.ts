@@ -53,7 +53,7 @@ export interface Tenancy {
   /** See PapDependencies.admitQuery. */
   admitQuery(initiator: string): void | Promise<void>;
   /** See EngineOptions.mayAsk. */
-  mayAsk(initiator: string, address: RecipientAddress, application?: string): void;
+  mayAsk(initiator: string, address: RecipientAddress, application?: string, asked?: RecipientAddress): void;
   /** See EngineOptions.allowDelivery. */
   allowDelivery(push: Push, address: RecipientAddress): Consent | Promise<Consent>;
   /** Replaces the block list. Throws PPG_E_OPTIONS and changes nothing then. */
@@ -97,10 +97,11 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     vouches: (push) => vouching(push),
     admit: (submission) => admission.admit(submission),
     admitQuery: (initiator) => admission.query(initiator),
-    mayAsk(initiator, address, application = '') {
+    mayAsk(initiator, address, application = '', asked = address) {
       // Who wants no pushes of an initiator wants no questions either.
       if (consent.blocked.blocks(initiator, address.aor, application)) throw forbiddenToAsk();
-      admission.mayAsk(initiator, address);
+      // The account's own rules are about what it wrote.
+      admission.mayAsk(initiator, asked);
     },
     opened: count,
     resolve: directory && {
@@ -108,8 +109,8 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       async submission(submission) {
         const resolved = { ...submission, recipients: await directory.resolve(submission.recipients) };
         if (blocked(resolved)) throw unwanted();
-        admission.grown(resolved, resolved.recipients.length - submission.recipients.length);
-        return resolved;
+        const done = admission.grown(resolved, resolved.recipients.length - submission.recipients.length);
+        return { submission: resolved, done };
       },
     },
     // What was submitted is only another user than the one it led to when there is a directory.

@@ -45,6 +45,8 @@ function keptRate(rate: Rate | undefined, before: KeptRate | undefined): KeptRat
   return before?.rules === rules ? before : { limit: rate && new RateLimit(rate), rules };
 }
 
+const nothing = (): void => undefined;
+
 /** When to come again: places become free as fast as devices answer. Milliseconds. */
 const BACKLOG_RETRY = 5000;
 const OPEN_RETRY = 10_000;
@@ -113,12 +115,12 @@ export class Admission {
 
   /**
    * Asks again whether there is room, for a submission that was let in and has `more` recipients since its groups were
-   * expanded. Throws PPG_E_QUOTA or PPG_E_OVERLOAD.
+   * expanded; the function gives up their places once it is stored or not. Throws PPG_E_QUOTA or PPG_E_OVERLOAD.
    */
-  grown({ initiator, recipients }: Submission, more: number): void {
-    if (more <= 0) return;
+  grown({ initiator, recipients }: Submission, more: number): () => void {
+    if (more <= 0) return nothing;
     const open = this.#gates.get(initiator)?.open ?? Number.POSITIVE_INFINITY;
-    this.#reserve({ initiator, recipients: recipients.slice(0, more) }, open)();
+    return this.#reserve({ initiator, recipients: recipients.slice(0, more) }, open);
   }
 
   /** Throws PPG_E_FORBIDDEN when the account may not push to that user: then it may not ask about the user either. */

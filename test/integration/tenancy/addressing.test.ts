@@ -73,6 +73,12 @@ describe('addresses that lead elsewhere', () => {
     it(`count as opted out by the user ${what}`, async () => {
       assert.equal((await gateway.push('shop', { to: [to] }))[1], 2001);
     });
+
+    it(`are not told of when it is the user ${what} who has opted out`, async () => {
+      const answer = await gateway.pap('shop', `<ccq-message><address address-value="${to}"/></ccq-message>`);
+      assert.ok(answer.message === 'ccq-response');
+      assert.equal(answer.code, 2001);
+    });
   }
 
   it('may be blocked by an alias', async () =>

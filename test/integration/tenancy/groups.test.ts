@@ -7,7 +7,7 @@ describe('one address that stands for several users', () => {
   let scene: Scene;
   before(async () => {
     scene = await Scene.of({
-      initiators: [{ name: 'shop' }, { name: 'small', allow: { open: 2 } }],
+      initiators: [{ name: 'shop' }, { name: 'small', allow: { open: 2 } }, { name: 'once', allow: { open: 4 } }],
       config: {
         addresses: { aliases: { staff: [`sip:ann@${DOMAIN}`, `sip:ben@${DOMAIN}`, `sip:cat@${DOMAIN}`] } },
         block: [{ user: `cat@${DOMAIN}` }],
@@ -83,5 +83,10 @@ describe('one address that stands for several users', () => {
     assert.equal(await scene.code('small', { pushId: 'g4', to }), 3000);
     assert.equal(await scene.node.ppg.status('g4', 'small'), undefined);
     assert.equal(await scene.code('small', { pushId: 'g5', to: [`sip:dan@${DOMAIN}`] }), 1001);
+  });
+
+  it('counts them also while they are being stored', async () => {
+    const codes = await Promise.all(['g6', 'g7'].map((pushId) => scene.code('once', { pushId, to })));
+    assert.deepEqual(codes.sort(), [1001, 3000]);
   });
 });

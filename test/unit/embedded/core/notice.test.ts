@@ -79,7 +79,7 @@ describe('what an application server learns from the core', () => {
     register({ Contact: '<sip:a@192.0.2.1>;expires=0' });
     stack.sent[0]?.respond(200);
     const first = read(stack.sent[1]);
-    assert.deepEqual([first.kind, first.removed, first.devices], ['registered', ['sip:a@192.0.2.1'], []]);
+    assert.deepEqual([first.kind, first.removed, first.devices], ['registered', [{ contact: 'sip:a@192.0.2.1' }], []]);
     assert.equal(first.expiresAt, clock.now() + 3_600_000);
     stack.sent[1]?.respond(200);
     register({ Contact: '*', Expires: '0' });

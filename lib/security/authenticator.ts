@@ -6,7 +6,7 @@ import type { Logger } from '../base/log.ts';
 import { createTokenVerifier, type TokenOptions, type TokenVerifier } from './bearer-token.ts';
 import { type CertificateAccount, type CertificateFinder, certificateFinder } from './client-certificate.ts';
 import { FailureLimiter } from './failure-limiter.ts';
-import { type AuthResult, type PiAccount, PiAuth, type PiAuthenticator, readBasic } from './pi-auth.ts';
+import { type AuthResult, networkOf, type PiAccount, PiAuth, type PiAuthenticator, readBasic } from './pi-auth.ts';
 
 /** An account that an integrator's own check has found: by name one of the gateway's, or one that only he knows. */
 export type FoundAccount = string | Omit<PiAccount, 'passwordHash'>;
@@ -149,11 +149,12 @@ export class Authenticator implements PiAuthenticator {
     return shown ?? undefined;
   }
 
-  #byToken(token: string, source: string): AuthResult | Promise<AuthResult> {
+  #byToken(token: string, address: string): AuthResult | Promise<AuthResult> {
     const digest = createHash('sha256').update(token).digest('base64');
     const known = this.#tokens.get(digest);
     if (known !== undefined && known.until > this.#o.clock.now()) return this.#named(known.name);
     this.#tokens.delete(digest);
+    const source = networkOf(address);
     const blocked = this.#failures.blockedFor(source);
     if (blocked > 0) return { ok: false, reason: 'limited', retryAfter: blocked };
     return this.#verified(token, digest, source);

@@ -4,6 +4,7 @@ import {
   errors,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
+  type JWTVerifyResult,
   jwtVerify,
 } from 'jose';
 import type { Clock } from '../base/clock.ts';
@@ -55,7 +56,7 @@ export function createTokenVerifier(options: TokenOptions, clock: Clock): TokenV
   };
   return async (token) => {
     try {
-      const { payload } = await jwtVerify(token, keys, { ...wanted, currentDate: new Date(clock.now()) });
+      const { payload } = await verified(token, keys, { ...wanted, currentDate: new Date(clock.now()) });
       const name = payload[claim];
       if (typeof name !== 'string' || payload.exp === undefined) return { ok: false, reason: 'refused' };
       return { ok: true, name, expiresAt: payload.exp * 1000 };
@@ -63,6 +64,23 @@ export function createTokenVerifier(options: TokenOptions, clock: Clock): TokenV
       return { ok: false, reason: isAboutToken(error) ? 'refused' : 'unavailable' };
     }
   };
+}
+
+/** A token need not name its key (RFC 7515 section 4.1.4): while the issuer has an old and a new one, each that fits is tried. */
+async function verified(token: string, keys: JWTVerifyGetKey, wanted: JWTVerifyOptions): Promise<JWTVerifyResult> {
+  try {
+    return await jwtVerify(token, keys, wanted);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    for await (const key of error) {
+      try {
+        return await jwtVerify(token, key, wanted);
+      } catch (other) {
+        if (!(other instanceof errors.JWSSignatureVerificationFailed)) throw other;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
 }
 
 function keySource({ jwksUrl, keys }: TokenOptions): JWTVerifyGetKey {

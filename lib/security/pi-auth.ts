@@ -256,7 +256,7 @@ export function readBasic(header: string): Credentials | undefined {
 }
 
 /** One customer usually holds a whole /64 of IPv6, so that is what is counted. */
-function networkOf(source: string): string {
+export function networkOf(source: string): string {
   if (!isIPv6(source) || source.toLowerCase().startsWith('::ffff:')) return source;
   const [head = '', tail] = source.split('::');
   const groups = head === '' ? [] : head.split(':');

@@ -104,6 +104,28 @@ describe('who a request comes from', () => {
       assert.equal(await check(auth, await tokenOf({ jti: 'again' })), 'one');
     });
 
+    it('limits a network of IPv6 as one source', async () => {
+      const auth = make({ token: tokens() });
+      const from = async (host: number, token: string): Promise<string> => {
+        const result = await auth.check(`Bearer ${token}`, `2001:db8:0:1::${host.toString(16)}`, {});
+        return result.ok ? result.account.name : result.reason;
+      };
+      for (let i = 0; i < 30; i++) assert.equal(await from(i, 'a.b.c'), 'wrong');
+      assert.equal(await from(31, await tokenOf({ jti: 'six' })), 'limited');
+    });
+
+    it('knows tokens that name no key while the issuer has an old and a new one', async () => {
+      const next = await generateKeyPair('ES256');
+      const both = { keys: [...keys.keys, { ...(await exportJWK(next.publicKey)), kid: 'k2', alg: 'ES256' }] };
+      const unnamed = ({ privateKey }: Pair): Promise<string> =>
+        new SignJWT({ iss: ISSUER, aud: 'ppg', sub: 'one', exp: seconds() + 60 })
+          .setProtectedHeader({ alg: 'ES256' })
+          .sign(privateKey);
+      const auth = make({ token: tokens({ keys: both }) });
+      for (const key of [pair, next]) assert.equal(await check(auth, await unnamed(key)), 'one');
+      assert.equal(await check(auth, await unnamed(stranger)), 'wrong');
+    });
+
     it('gets the keys where they are published, and says "busy" when it cannot', async () => {
       let answer = 500;
       const server = createServer((_req, res) =>

@@ -84,14 +84,18 @@ function fromAddress(address: RecipientAddress): Route {
 }
 
 function isNamed(address: RecipientAddress, device: Device): boolean {
-  if (address.instance !== undefined && device.instance !== address.instance) return false;
+  if (address.instance !== undefined && !sameUrn(device.instance, address.instance)) return false;
   if (address.gruu !== undefined) {
     // A public GRUU's gr value is the instance where the registrar follows RFC 5627 section 5.4's advice.
     const gr = /;gr=([^;]+)/i.exec(address.gruu)?.[1];
-    return device.gruu === address.gruu || (gr !== undefined && device.instance === decodeGr(gr));
+    return device.gruu === address.gruu || (gr !== undefined && sameUrn(device.instance, decodeGr(gr)));
   }
   return true;
 }
+
+/** Without regard to case (RFC 8141 section 3.1, where uuid and imei have no more to say). */
+const sameUrn = (one: string | undefined, other: string): boolean =>
+  one !== undefined && (one === other || one.toLowerCase() === other.toLowerCase());
 
 function decodeGr(gr: string): string {
   try {

@@ -51,6 +51,8 @@ export interface Registration {
   readonly expiresAt: number;
   /** The devices are those that subscribed to pushes: there may be others. */
   readonly partial?: true;
+  /** The other addresses-of-record that come and go with this one (implicit registration set), where they were told. */
+  readonly identities?: readonly string[];
   /** SIP URI of the S-CSCF that serves the user, as it named itself when it told of the registration. */
   readonly servedBy?: string;
 }

@@ -61,6 +61,8 @@ export interface RegistrationsOptions {
 /** Debug line for each registration that was learned, with `aor`, `registered` and the number of `devices`. */
 export const REGISTRATION_LEARNED = 'registration learned';
 
+const NOBODY: readonly string[] = [];
+
 interface Entry {
   /** Undefined: the store knows nothing. */
   readonly registration: Registration | undefined;
@@ -150,11 +152,16 @@ export function createRegistrations(options: RegistrationsOptions): Registration
     },
     learn: (registration) => inTurn(registration.aor, () => learn(registration)),
     async apply(update) {
-      await Promise.all(
-        update.aors.map((aor) =>
-          inTurn(aor, async () => learn(mergeRegistration(await recall(aor), update, aor, clock.now()))),
-        ),
-      );
+      const others = new Set<string>();
+      const merge = (aor: string): Promise<void> =>
+        inTurn(aor, async () => {
+          const known = await recall(aor);
+          if (update.isWholeSet === false) for (const other of known?.identities ?? NOBODY) others.add(other);
+          await learn(mergeRegistration(known, update, aor, clock.now()));
+        });
+      await Promise.all(update.aors.map(merge));
+      for (const aor of update.aors) others.delete(aor);
+      if (others.size > 0) await Promise.all([...others].map(merge));
     },
     forget(aor) {
       cache.delete(aor);

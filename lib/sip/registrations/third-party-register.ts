@@ -53,12 +53,13 @@ export function readThirdPartyRegister(
   const beside = request.get('P-Associated-URI');
   const identities = beside === undefined ? told.identities : [...told.identities, ...elements(beside)];
   const aors = implicitSet(aor, identities, context.domain);
+  const isWholeSet = identities.length > 0;
   const named = told.register.contacts.length > 0 ? told.register : told.answer;
   // Of who left without a word on which device the registrar's answer has those that are left (RFC 3261 section 10.3 step 8).
   const bare = expires === 0 && told.register.contacts.length === 0;
   const complete = bare && told.answer.contacts.some((contact) => (contact.expires ?? 0) > 0);
   if (told.register.star || (bare && !complete))
-    return { aors, kind: 'deregistered', devices: [], removed: [], expiresAt: 0 };
+    return { aors, isWholeSet, kind: 'deregistered', devices: [], removed: [], expiresAt: 0 };
 
   const devices: Device[] = [];
   const removed: Departed[] = [];
@@ -73,6 +74,7 @@ export function readThirdPartyRegister(
   const [scscf] = readContacts([request.get('Contact')]).contacts;
   return {
     aors,
+    isWholeSet,
     kind: 'registered',
     ...(scscf !== undefined && { servedBy: scscf.uri }),
     devices: oneOfEach(devices),

@@ -27,6 +27,12 @@ export interface RegistrationUpdate {
    * is known of them stays.
    */
   readonly withoutFeatures?: boolean;
+  /**
+   * Whether `aors` is the whole implicit registration set. False: the source left it out, and it holds for the set that was
+   * known as well, since its identities are registered and de-registered together (3GPP TS 23.228 section 5.2.1a). Missing: it
+   * holds for `aors` alone.
+   */
+  readonly isWholeSet?: boolean;
   /** True when the devices are all that the user has: whatever else was known is gone. */
   readonly complete?: boolean;
   /** The S-CSCF that told of the user, see Registration.servedBy. */
@@ -50,7 +56,9 @@ export function mergeRegistration(
   aor: string,
   now: number,
 ): Registration {
-  if (update.kind === 'deregistered') return offline(aor, now);
+  const identities = update.isWholeSet === true ? update.aors.filter((other) => other !== aor) : known?.identities;
+  const alike = identities === undefined || identities.length === 0 ? {} : { identities };
+  if (update.kind === 'deregistered') return { ...offline(aor, now), ...alike };
   const replacing = new Set(update.devices.flatMap((device) => [device.id, device.contact]));
   const before = update.complete === true ? [] : (known?.devices ?? []).flatMap((one) => left(one, update, now));
   const kept = before.filter((device) => !replacing.has(device.id) && !replacing.has(device.contact));
@@ -58,10 +66,11 @@ export function mergeRegistration(
   // Contacts that nobody knew to be one device may turn out to be one.
   const fresh = oneOfEach(told).map((device) => withOtherFlows(device, before));
   const devices = [...fresh, ...kept].slice(0, MAX_DEVICES);
-  if (devices.length === 0 && update.expiresAt <= now) return offline(aor, now);
+  if (devices.length === 0 && update.expiresAt <= now) return { ...offline(aor, now), ...alike };
   const expiresAt = devices.reduce((latest, device) => Math.max(latest, device.expiresAt), update.expiresAt);
   const servedBy = update.servedBy ?? known?.servedBy;
-  return { aor, registered: true, devices, updatedAt: now, expiresAt, ...(servedBy !== undefined && { servedBy }) };
+  const by = servedBy === undefined ? {} : { servedBy };
+  return { aor, registered: true, devices, updatedAt: now, expiresAt, ...alike, ...by };
 }
 
 /**

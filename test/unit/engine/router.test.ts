@@ -69,6 +69,13 @@ const rows: Row[] = [
     goes: ['tablet'],
   },
   {
+    it: 'finds a named instance in whatever case it is spelled',
+    to: address('alice', { instance: 'URN:UUID:Tablet' }),
+    application: 'ulp.ua',
+    known: registration([phone, tablet]),
+    goes: ['tablet'],
+  },
+  {
     it: 'waits for a named device that is not registered',
     to: address('alice', { instance: 'urn:uuid:watch' }),
     known: registration([phone]),

@@ -303,6 +303,62 @@ describe('registrations', () => {
     assert.equal((await registrations.find(tel))?.devices[0]?.id, 'a');
   });
 
+  describe('an implicit set (3GPP TS 23.228 section 5.2.1a)', () => {
+    const TEL = 'sip:+15551234@example.com';
+    const known = async (aor: string): Promise<boolean | undefined> => (await registrations.find(aor))?.registered;
+
+    beforeEach(async () => {
+      const devices = [device('a', clock.now() + HOUR), device('b', clock.now() + HOUR)];
+      await registrations.apply(update(devices, { aors: [ALICE, TEL], isWholeSet: true }));
+      heard.length = 0;
+    });
+
+    it('leaves as a whole, though only one of it is named', async () => {
+      await registrations.apply(update([], { kind: 'deregistered', isWholeSet: false }));
+      assert.deepEqual([await known(ALICE), await known(TEL)], [false, false]);
+      assert.deepEqual(heard, [`-${ALICE}`, `-${TEL}`]);
+    });
+
+    it('comes back as a whole, though only one of it is named', async () => {
+      await registrations.apply(update([], { aors: [TEL], kind: 'deregistered', isWholeSet: false }));
+      heard.length = 0;
+      await registrations.apply(update([device('a', clock.now() + HOUR)], { isWholeSet: false }));
+      assert.deepEqual([await known(ALICE), await known(TEL)], [true, true]);
+      assert.deepEqual(heard, [`+${ALICE}`, `+${TEL}`]);
+    });
+
+    it('is known when news of it come at once', async () => {
+      const [bob, work] = ['sip:bob@example.com', 'sip:work@example.com'];
+      const came = registrations.apply(
+        update([device('a', clock.now() + HOUR)], { aors: [bob, work], isWholeSet: true }),
+      );
+      const left = registrations.apply(update([], { aors: [bob], kind: 'deregistered', isWholeSet: false }));
+      await Promise.all([came, left]);
+      assert.deepEqual([await known(bob), await known(work)], [false, false]);
+    });
+
+    it('loses one device as a whole', async () => {
+      await registrations.apply(update([], { removed: [{ contact: 'sip:a@10.0.0.1' }], isWholeSet: false }));
+      for (const aor of [ALICE, TEL])
+        assert.deepEqual(
+          (await registrations.find(aor))?.devices.map(({ id }) => id),
+          ['b'],
+        );
+    });
+
+    it('is what was told last', async () => {
+      await registrations.apply(update([device('a', clock.now() + HOUR)], { isWholeSet: true }));
+      await registrations.apply(update([], { kind: 'deregistered', isWholeSet: false }));
+      assert.deepEqual([await known(ALICE), await known(TEL)], [false, true]);
+    });
+
+    it('is no concern of who speaks of one address alone', async () => {
+      await registrations.apply(update([], { kind: 'deregistered' }));
+      assert.deepEqual([await known(ALICE), await known(TEL)], [false, true]);
+      assert.deepEqual(now()?.identities, [TEL]);
+    });
+  });
+
   it('features survive an answer that leaves them out', async () => {
     const told: Device = { ...device('a', clock.now() + 1000), applications: ['mms.ua'], features: { audio: '' } };
     await registrations.learn(registered([told]));

@@ -65,6 +65,7 @@ describe('third-party REGISTER', () => {
     const update = readWell(REGISTER, 'message/sip');
     assert.deepEqual(update, {
       aors: ['sip:alice@ims.example.com'],
+      isWholeSet: false,
       kind: 'registered',
       devices: [
         {
@@ -110,6 +111,12 @@ describe('third-party REGISTER', () => {
     assert.deepEqual(aors('<sip:room!.*!@ims.example.com>, <'), [alice]);
   });
 
+  it('says whether it told the implicit set', () => {
+    assert.equal(readWell(ANSWER, 'message/sip').isWholeSet, true);
+    assert.equal(readWell('', undefined, { 'P-Associated-URI': '<sip:alice@ims.example.com>' }).isWholeSet, true);
+    assert.equal(readWell('', undefined, { Expires: '0' }).isWholeSet, false);
+  });
+
   it('service information beside it does not matter', () => {
     const body = multipart(
       ['application/3gpp-ims+xml', '<ims-3gpp version="1"><service-info>x</service-info></ims-3gpp>'],
@@ -140,6 +147,7 @@ describe('third-party REGISTER', () => {
     it(`with ${name} the user is registered, the devices are not told`, () => {
       assert.deepEqual(readWell(body, type), {
         aors: ['sip:alice@ims.example.com'],
+        isWholeSet: false,
         kind: 'registered',
         devices: [],
         removed: [],

@@ -26,8 +26,11 @@ export interface ConnectionOptions {
   readonly idle: number;
 }
 
-/** Octets of content for nobody that a connection swallows before it is closed: what a sender had under way when it was refused. */
-const MOST_UNWANTED = 4 * 1024 * 1024;
+/**
+ * Octets of content that nobody wants, for a session in all, or on a connection without one for a session between: what a
+ * sender had under way when it was refused. Beyond it the session, or the connection, is closed.
+ */
+export const MOST_UNWANTED: number = 4 * 1024 * 1024;
 
 /** Where the content of a request goes. */
 export interface Receiver {
@@ -186,8 +189,11 @@ export class MsrpConnection {
     if ('status' in found) {
       this.#receiver = this.swallowing;
       this.#owner.refuse(head, found, this);
-    } else this.#receiver = found.receive(head, this);
-    if (this.#receiver !== this.swallowing) this.#unwanted = 0;
+    } else {
+      // What a session does not want is counted there: others may share the connection.
+      this.#unwanted = 0;
+      this.#receiver = found.receive(head, this);
+    }
   }
 
   #onBody(octets: Buffer): void {

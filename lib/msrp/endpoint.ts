@@ -218,13 +218,20 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
   // ---- ConnectionOwner
 
   route(head: MsrpRequestHead, connection: MsrpConnection): MsrpSession | { status: number; comment: string } {
-    const to = parsePath(headerOf(head.headers, 'To-Path') ?? '');
-    if (headerOf(head.headers, 'From-Path') === undefined) return { status: 400, comment: 'No From-Path' };
+    if (head.malformed !== undefined) return { status: 400, comment: head.malformed };
+    let to: readonly MsrpUri[];
+    let from: readonly MsrpUri[];
+    try {
+      to = parsePath(headerOf(head.headers, 'To-Path') ?? '');
+      from = parsePath(headerOf(head.headers, 'From-Path') ?? '');
+    } catch {
+      return { status: 400, comment: 'A path cannot be read' };
+    }
     const [own] = to;
     // By the session-id alone: what peers write for our host and port is their matter (several addresses, NAT).
     const session = to.length === 1 && own?.session !== undefined ? this.#sessions.get(own.session) : undefined;
     if (session === undefined || session.uri.secure !== own?.secure) return { status: 481, comment: 'No such session' };
-    return session.admit(head, connection) ?? session;
+    return session.admit(head, from, connection) ?? session;
   }
 
   refuse(
@@ -235,7 +242,8 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     // A REPORT is never answered (RFC 4975 section 7.1.2).
     if (head.method === 'REPORT' || headerOf(head.headers, 'Failure-Report')?.toLowerCase() === 'no') return;
     const first = (name: string): string => headerOf(head.headers, name)?.split(' ', 1)[0] ?? '';
-    connection.write([writeResponse(head.transaction, status, comment, first('From-Path'), first('To-Path'))]);
+    const [to, from] = [first('From-Path'), first('To-Path')];
+    if (to !== '' && from !== '') connection.write([writeResponse(head.transaction, status, comment, to, from)]);
   }
 
   onClosed(connection: MsrpConnection): void {

@@ -56,7 +56,7 @@ export class Incoming implements MessageTaker {
     const refuse = (status: number, comment: string): Receiver => {
       this.#messages.delete(headerOf(head.headers, 'Message-ID') ?? '');
       session.respond(head, status, comment);
-      return connection.swallowing;
+      return session.unwanted(connection);
     };
     const id = headerOf(head.headers, 'Message-ID');
     if (id === undefined || headerOf(head.headers, 'Content-Type') === undefined)
@@ -93,6 +93,7 @@ export class Incoming implements MessageTaker {
     const { maxSize, onOctets } = this.#options;
     let next = start;
     let failed = false;
+    const unwanted = session.unwanted(connection);
     const fail = (status: number, comment: string): void => {
       failed = true;
       this.#messages.delete(id);
@@ -100,7 +101,7 @@ export class Incoming implements MessageTaker {
     };
     const onBody = (octets: Buffer): void => {
       if (failed) {
-        connection.swallowing.onBody(octets);
+        unwanted.onBody(octets);
         return;
       }
       const last = next + octets.length - 1;

@@ -47,6 +47,9 @@ const WINDOW = 32;
 /** RFC 4975 section 7.1.1: a larger chunk must be interruptible, so that it does not tell where it ends. */
 const MOST_UNINTERRUPTIBLE = 2048;
 
+/** Gaps between the parts that were reported; a receiver has as many as its chunks came out of order. */
+const MOST_PIECES = 256;
+
 /** Of content in the first chunk, however many headers it has. */
 const LEAST = 1024;
 
@@ -144,21 +147,26 @@ export class Outgoing {
   /** A REPORT about this message. Parts may come in any order and overlap (RFC 4975 section 7.1.2). */
   onReport(range: ByteRange, status: number, comment: string): void {
     if (this.#outcome !== undefined) return;
-    const complete = this.#whole;
     const { length } = this.message.body;
     if (status < 200 || status > 299) {
-      this.#end({ kind: 'refused', status, comment, complete });
+      this.#end({ kind: 'refused', status, comment, complete: this.#whole });
       return;
     }
     const end = range.end ?? range.total ?? length;
-    if ((range.total !== undefined && range.total !== length) || end > this.#offset || (length === 0 && !complete)) {
-      const cause = `a report of octets ${range.start} to ${end} of ${range.total ?? 'an unknown number'}, when ${this.#offset} of ${length} were sent`;
-      this.#end({ kind: 'violation', cause, complete });
+    if ((range.total !== undefined && range.total !== length) || end > this.#offset || (length === 0 && !this.#whole)) {
+      const told = `${range.start} to ${end} of ${range.total ?? 'an unknown number'}`;
+      this.violated(`a report of octets ${told}, when ${this.#offset} of ${length} were sent`);
       return;
     }
     this.#progressAt = this.#clock.now();
     this.#covered.add(range.start, end);
-    if (this.#covered.has(1, length)) this.#end({ kind: 'sent', reported: true });
+    if (this.#covered.pieces > MOST_PIECES) this.violated(`reports of more than ${MOST_PIECES} pieces`);
+    else if (this.#covered.has(1, length)) this.#end({ kind: 'sent', reported: true });
+  }
+
+  /** The peer said what cannot be. */
+  violated(cause: string): void {
+    this.#end({ kind: 'violation', cause, complete: this.#whole });
   }
 
   lost(cause: string): void {

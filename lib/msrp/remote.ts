@@ -16,7 +16,7 @@ export interface RemoteSide {
 /**
  * Reads the peer's side of an answer. `offered` is what we said of who connects; an answer that says nothing leaves it to us
  * (RFC 4975 section 5.4). Throws PPG_E_SDP for a refused session, one without path, with a path that does not fit its
- * protocol, with TLS and no fingerprint that counts (RFC 8122), or where nobody would connect.
+ * protocol, with TLS and no fingerprint that counts (RFC 8122), or where nobody would connect, now or at all.
  */
 export function remoteOfAnswer(
   media: MessageMedia | undefined,
@@ -24,6 +24,8 @@ export function remoteOfAnswer(
   secure: boolean,
 ): RemoteSide {
   const { path, fingerprints } = readSide(media, secure);
+  // RFC 4145 section 4: no connection is made for the time being, and a push does not wait for it.
+  if (media?.setup === 'holdconn') throw refused('the device holds the connection');
   const said = media?.setup === 'active' || media?.setup === 'passive' ? media.setup : undefined;
   const role =
     said === 'active' ? 'passive' : said === 'passive' ? 'active' : offered === 'passive' ? 'passive' : 'active';

@@ -1,11 +1,12 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import { parseByteRange, WHOLE } from '../codec/msrp/byte-range.ts';
 import { headerOf, type MsrpRequestHead, parseStatus } from '../codec/msrp/message.ts';
-import { formatMsrpUri, formatPath, type MsrpUri, parsePath, sameMsrpUri } from '../codec/msrp/uri.ts';
+import { formatMsrpUri, formatPath, type MsrpUri, sameMsrpUri } from '../codec/msrp/uri.ts';
 import { endLine, writeReport, writeResponse, writeSendHead } from '../codec/msrp/write.ts';
 import { hasShown } from './certificate.ts';
-import type { MsrpConnection, Receiver } from './connection.ts';
+import { MOST_UNWANTED, type MsrpConnection, type Receiver } from './connection.ts';
 import { Outgoing, type OutgoingMessage, type SendOutcome, type SendTimes } from './outgoing.ts';
 import type { RemoteSide } from './remote.ts';
 
@@ -40,6 +41,7 @@ export class MsrpSession {
   #connection: MsrpConnection | undefined;
   /** What the peer called itself when it came before its SDP did. */
   #claimed: readonly MsrpUri[] | undefined;
+  #unwanted = 0;
   #ended: string | undefined;
   #onEnd: ((reason: string) => void) | undefined;
 
@@ -120,13 +122,16 @@ export class MsrpSession {
    * Binds a connection by which a request for this session came; a refusal when another one has it already, or the peer is
    * not who the SDP says.
    */
-  admit(head: MsrpRequestHead, connection: MsrpConnection): { status: number; comment: string } | undefined {
+  admit(
+    head: MsrpRequestHead,
+    from: readonly MsrpUri[],
+    connection: MsrpConnection,
+  ): { status: number; comment: string } | undefined {
     if (this.#connection === connection) return undefined;
     // What was sent through a relay is reported by a connection that the relay makes; who reports knows our session-id.
     if (head.method === 'REPORT' && this.#remote !== undefined && !this.uri.secure) return undefined;
     // RFC 4975 section 7.3: another connection uses it.
     if (this.#connection !== undefined) return { status: 506, comment: 'Session is in use' };
-    const from = parsePath(headerOf(head.headers, 'From-Path') ?? '');
     if (this.#remote === undefined) this.#claimed = from;
     else if (this.#remote.role === 'active' || !isFrom(from, this.#remote.path))
       return { status: 481, comment: 'No such session' };
@@ -142,7 +147,20 @@ export class MsrpSession {
     else if (!head.hasBody) this.respond(head, 200, 'OK');
     else if (this.#taker === undefined) this.respond(head, 403, 'Nothing is taken here');
     else return this.#taker.onSend(head, this, connection);
-    return connection.swallowing;
+    return this.unwanted(connection);
+  }
+
+  /** For content that is not taken: it is read over, but not for ever. */
+  unwanted(connection: MsrpConnection): Receiver {
+    const onBody = (octets: Buffer): void => {
+      this.#unwanted += octets.length;
+      const reason = 'the peer sends content that was refused';
+      if (this.#ended !== undefined) connection.swallowing.onBody(octets);
+      else if (this.#unwanted <= MOST_UNWANTED) return;
+      else if (connection.sessions > 1) this.lost(reason);
+      else connection.close(reason);
+    };
+    return { onBody, onEnd: () => undefined };
   }
 
   /** Answers a SEND, unless its Failure-Report says that no answer is wanted (section 7.2). */
@@ -173,8 +191,15 @@ export class MsrpSession {
     const outgoing = this.#outgoing.get(headerOf(headers, 'Message-ID') ?? '');
     const told = parseStatus(headerOf(headers, 'Status'));
     if (outgoing === undefined || told === undefined) return;
-    const range = headerOf(headers, 'Byte-Range');
-    outgoing.onReport(range === undefined ? WHOLE : parseByteRange(range), told.status, told.comment);
+    const text = headerOf(headers, 'Byte-Range');
+    let range = WHOLE;
+    try {
+      if (text !== undefined) range = parseByteRange(text);
+    } catch (error) {
+      outgoing.violated(messageOf(error));
+      return;
+    }
+    outgoing.onReport(range, told.status, told.comment);
   }
 
   /** The connection, once there is one and it is known whose; undefined: none came in time. */

@@ -12,6 +12,8 @@ export interface MsrpRequestHead {
   readonly headers: readonly HeaderField[];
   /** True when octets of content follow, perhaps none of them. */
   readonly hasBody: boolean;
+  /** What is wrong with its headers: 400. Where it ends is known all the same, and so is what stands behind it. */
+  readonly malformed?: string;
 }
 
 export interface MsrpResponse {

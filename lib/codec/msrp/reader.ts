@@ -33,11 +33,12 @@ interface Unfinished {
   readonly status: number;
   readonly comment: string;
   readonly headers: HeaderField[];
+  malformed?: string;
 }
 
 /**
  * Reads a stream of MSRP messages (RFC 4975 section 9), however it is cut. Octets of content are handed on as they come;
- * only what may be the beginning of an end-line is held back.
+ * only what may be the beginning of an end-line is held back. A request whose headers cannot be read is handed on as `malformed`.
  */
 export class MsrpReader {
   readonly #listener: MsrpListener;
@@ -149,9 +150,10 @@ export class MsrpReader {
       return true;
     }
     const match = HEADER.exec(line);
-    if (match === null || FORBIDDEN.test(line)) throw refused('a header cannot be read');
-    if (head.headers.length === this.#limits.headerCount) throw refused('too many headers');
-    head.headers.push({ name: match[1] ?? '', value: (match[2] ?? '').trimEnd() });
+    // Not the end of the stream: a relay hands on what others wrote (RFC 4976), and all they sent comes by this connection.
+    if (match === null || FORBIDDEN.test(line)) head.malformed ??= 'A header cannot be read';
+    else if (head.headers.length === this.#limits.headerCount) head.malformed ??= 'Too many headers';
+    else head.headers.push({ name: match[1] ?? '', value: (match[2] ?? '').trimEnd() });
     return false;
   }
 
@@ -207,12 +209,17 @@ function startOf(line: string): Unfinished {
   };
 }
 
-const requestOf = ({ transaction, headers }: Unfinished, method: string, hasBody: boolean): MsrpRequestHead => ({
+const requestOf = (
+  { transaction, headers, malformed }: Unfinished,
+  method: string,
+  hasBody: boolean,
+): MsrpRequestHead => ({
   kind: 'request',
   transaction,
   method,
   headers,
   hasBody,
+  ...(malformed !== undefined && { malformed }),
 });
 
 const responseOf = ({ transaction, status, comment, headers }: Unfinished): MsrpResponse => ({

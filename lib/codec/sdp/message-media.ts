@@ -18,7 +18,7 @@ export interface MessageMedia {
   readonly path: string | undefined;
   /** Who connects (RFC 6135); undefined: the offerer. */
   readonly setup: Setup | undefined;
-  /** Media types in lower case, `*` and `text/*` among them. */
+  /** Media types in lower case and without parameters, `*` and `text/*` among them. */
   readonly acceptTypes: readonly string[];
   /** Types that only `message/cpim` and its like may hold. */
   readonly acceptWrappedTypes: readonly string[];
@@ -33,6 +33,8 @@ const MAX_LINES = 1000;
 const MAX_TYPES = 256;
 const MEDIA = /^message (\d{1,5})(?:\/\d{1,5})? (TCP\/MSRP|TCP\/TLS\/MSRP) \*$/i;
 const FINGERPRINT = /^([a-z0-9-]{3,20}) ([0-9a-f]{2}(?::[0-9a-f]{2}){15,63})$/i;
+/** RFC 4975 section 9: a type in accept-types may have parameters. They say no more than the 415 of who minds them. */
+const PARAMETER = /;[ \t]*[^\s;="]{1,64}=(?:"[^"]{0,256}"|[^\s;"]{1,256})/g;
 const SETUP = /^(?:active|passive|actpass|holdconn)$/;
 const DIRECTION = /^(?:sendrecv|sendonly|recvonly|inactive)$/;
 
@@ -86,8 +88,9 @@ function mediaOf(port: number, secure: boolean, attributes: readonly string[]): 
 
 const typesOf = (value: string | undefined): string[] =>
   (value ?? '')
-    .trim()
     .toLowerCase()
+    .replace(PARAMETER, '')
+    .trim()
     .split(/[ \t]+/, MAX_TYPES)
     .filter((type) => type !== '');
 

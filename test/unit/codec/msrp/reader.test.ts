@@ -83,12 +83,7 @@ describe('the MSRP reader', () => {
     'a transaction id of 33': `MSRP ${'a'.repeat(33)} SEND\r\n`,
     'a status of two digits': 'MSRP abcd 20 OK\r\n',
     'a method in lower case': 'MSRP abcd send\r\n',
-    'a header without colon': 'MSRP abcd SEND\r\nTo-Path\r\n',
-    'a folded header': 'MSRP abcd SEND\r\nTo-Path: a\r\n b\r\n',
-    'a NUL in a header': 'MSRP abcd SEND\r\nTo-Path: a\0b\r\n',
-    'a bare CR in a header': 'MSRP abcd SEND\r\nTo-Path: a\rb\r\n',
     'content in a response': 'MSRP abcd 200 OK\r\nTo-Path: a\r\n\r\n',
-    'too many headers': `MSRP abcd SEND\r\n${'X-A: b\r\n'.repeat(200)}`,
     'a head without end': `MSRP abcd SEND\r\nX-A: ${'b'.repeat(40_000)}`,
   })) {
     it(`refuses ${what}`, () => {
@@ -97,6 +92,23 @@ describe('the MSRP reader', () => {
           () => read(text, step),
           (error) => error instanceof PpgError && error.code === 'PPG_E_MSRP_SYNTAX',
         );
+    });
+  }
+
+  for (const [what, lines] of Object.entries({
+    'a header without colon': 'To-Path\r\n',
+    'a folded header': 'To-Path: a\r\n b\r\n',
+    'a NUL in a header': 'To-Path: a\0b\r\n',
+    'a bare CR in a header': 'To-Path: a\rb\r\n',
+    'too many headers': 'X-A: b\r\n'.repeat(200),
+  })) {
+    it(`calls a request with ${what} malformed, and reads on behind it`, () => {
+      const bad = `MSRP abcd SEND\r\n${lines}Content-Type: a/b\r\n\r\nx\r\n-------abcd$\r\n`;
+      for (const step of [1, 1000, Number.POSITIVE_INFINITY]) {
+        const [request, next] = read(bad + SEND, step);
+        assert.notEqual(request?.head?.malformed, undefined);
+        assert.deepEqual([request?.body, next?.head?.malformed, next?.flag], ['x', undefined, '$']);
+      }
     });
   }
 

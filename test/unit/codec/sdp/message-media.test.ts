@@ -74,6 +74,13 @@ describe('the MSRP session of an SDP', () => {
     assert.throws(() => readMessageMedia(sdp('m=message 99999 TCP/MSRP *')), code);
   });
 
+  it('may have types with parameters', () => {
+    const media = readMessageMedia(
+      sdp('m=message 9 TCP/MSRP *', 'a=accept-types:text/plain;charset="utf-8" a/b; c=d;e=f  message/cpim'),
+    );
+    assert.deepEqual(media?.acceptTypes, ['text/plain', 'a/b', 'message/cpim']);
+  });
+
   it('takes types by name, range, or all', () => {
     assert.ok(acceptsType(['text/*'], 'Text/Plain; charset=utf-8'));
     assert.ok(acceptsType(['*'], 'a/b'));

@@ -1,7 +1,7 @@
 import { splitList } from '../../codec/sip/list.ts';
 import { type NameAddr, parseNameAddr } from '../../codec/sip/name-addr.ts';
-import { paramOf } from '../../codec/sip/params.ts';
-import { unquote } from '../../codec/sip/syntax.ts';
+import { type Param, paramOf, parseParams } from '../../codec/sip/params.ts';
+import { isToken, unquote } from '../../codec/sip/syntax.ts';
 import { parseSipOnly } from '../../codec/sip/uri.ts';
 import type { Device } from '../../model/device.ts';
 import { PUSH_APPLICATION_TAG, readApplications } from '../feature-tags.ts';
@@ -73,17 +73,58 @@ export function readContacts(values: readonly (string | undefined)[]): RegisterC
 function elementsOf(value: string | undefined): string[] {
   if (value === undefined || value.length > MAX_HEADER) return [];
   try {
-    return splitList(value);
+    return splitList(withoutEnd(value));
   } catch {
     return []; // a list that does not hold together names no contact
   }
+}
+
+/** Without commas that nothing follows. */
+function withoutEnd(value: string): string {
+  let end = value.length;
+  while (end > 0 && (value[end - 1] === ',' || value[end - 1] === ' ')) end--;
+  return value.slice(0, end);
 }
 
 function readContact(element: string): RegisterContact | undefined {
   try {
     return contactOf(parseNameAddr(element));
   } catch {
+    return salvaged(element);
+  }
+}
+
+/** Longest contact that is worth a second look. */
+const MAX_SALVAGED = 4096;
+
+const NAME_AND_URI = /^(?:"[^"\\]*"\s*|[^<>"]*)<[^<>]*>/;
+/** From one semicolon to the next; those in quotes and angle brackets are others. */
+const PARAMETERS = /;(?:[^;"<]|"(?:[^"\\]|\\.)*"|<[^>]*>)*/g;
+const UNQUOTED = /^;\s*([^\s=]+)\s*=\s*(<[^<>"\\]*>)\s*$/;
+
+/**
+ * A contact that a registrar has taken is one, though it cannot be read to the letter (`;` at the end, `foo=`, a string
+ * without its quotes): the parameters that can be read count. Undefined when there is no SIP URI, or no end to a parameter.
+ */
+function salvaged(element: string): RegisterContact | undefined {
+  const [head] = (element.length <= MAX_SALVAGED && NAME_AND_URI.exec(element)) || [];
+  if (head === undefined) return undefined;
+  const rest = element.slice(head.length).trim();
+  const pieces = rest.match(PARAMETERS) ?? [];
+  if (pieces.join('').length !== rest.length) return undefined;
+  try {
+    return contactOf({ ...parseNameAddr(head), params: pieces.flatMap(readPiece) });
+  } catch {
     return undefined; // no SIP contact, so no way to it
+  }
+}
+
+function readPiece(piece: string): readonly Param[] {
+  try {
+    return parseParams(piece);
+  } catch {
+    const [, name = '', value] = UNQUOTED.exec(piece) ?? [];
+    return isToken(name) ? [{ name, value: `"${value}"` }] : [];
   }
 }
 

@@ -250,6 +250,34 @@ describe('third-party REGISTER', () => {
     );
   });
 
+  for (const [name, contact, applications] of [
+    ['a semicolon at the end', `<sip:a@b>;+sip.instance="<${INSTANCE}>";+g.oma.pusheventapp="mms.ua";`, ['mms.ua']],
+    ['a comma at the end', `<sip:a@b>;+sip.instance="<${INSTANCE}>", `, undefined],
+    ['a parameter that has no value', `<sip:a@b>;x=;+sip.instance="<${INSTANCE}>";y=;`, undefined],
+    ['an instance without quotes', `"Al, X" <sip:a@b>;+sip.instance=<${INSTANCE}>;audio`, undefined],
+    ['a value with a bracket too many', `<sip:a@b>;x=a<b>c;+sip.instance="<${INSTANCE}>"`, undefined],
+  ] as const) {
+    it(`a contact with ${name} is one all the same`, () => {
+      const { devices } = readWell(REGISTER.replace(/Contact: .*/, `Contact: ${contact}`), 'message/sip');
+      assert.deepEqual(
+        devices.map((device) => [device.contact, device.instance, device.applications]),
+        [['sip:a@b', INSTANCE, applications]],
+      );
+    });
+  }
+
+  it('a contact without an end to its brackets or quotes is none', () => {
+    for (const contact of [
+      '<sip:a@b>;x=<urn:uuid:1',
+      '<sip:a@b>;x="a;y="b',
+      '<sip:a@b;x=1',
+      `<sip:a@b>${';x="'.repeat(9000)}`,
+    ]) {
+      const { devices } = readWell(REGISTER.replace(/Contact: .*/, `Contact: ${contact}`), 'message/sip');
+      assert.deepEqual(devices, [], contact.slice(0, 40));
+    }
+  });
+
   it('a reg-id without an instance, or that is no number, makes no flow', () => {
     for (const contact of ['<sip:a@b>;reg-id=1', `<sip:a@b>;+sip.instance="<${INSTANCE}>";reg-id=x`]) {
       const update = readWell(REGISTER.replace(/Contact: .*/, `Contact: ${contact}`), 'message/sip');

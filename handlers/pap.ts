@@ -237,7 +237,8 @@ class PapEndpoint {
       pushId,
       code: error instanceof PpgError ? error.code : undefined,
       papCode: code,
-      cause: messageOf(error),
+      // The sentence for the initiator names its recipient (REQ22); the rule is what an operator looks for.
+      cause: rule ?? messageOf(error),
     };
     if (error instanceof PpgError && error.code === 'PPG_E_OVERLOAD') this.#reportOverload(fields);
     else if (code === PAP.INTERNAL_ERROR) this.#o.log.error(fields, 'a PAP request failed');

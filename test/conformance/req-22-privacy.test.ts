@@ -20,6 +20,7 @@ async function logOf(level: 'info' | 'debug'): Promise<string> {
     },
   };
   const scene = await Scene.of({
+    initiators: [{ name: 'shop' }, { name: 'narrow', allow: { recipients: { domains: ['other.test'] } } }],
     log: createLog(level, false, destination),
   });
   try {
@@ -34,6 +35,7 @@ async function logOf(level: 'info' | 'debug'): Promise<string> {
     await until(() => scene.notified('refused')[0]);
     assert.equal(await code({ pushId: 'ok' }), 2007);
     assert.equal(await code({ pushId: 'bad', to: [`WAPPUSH=${USER}/TYPE=PLMN@ppg`] }), 2002);
+    assert.equal(await scene.code('narrow', { ...wishes, pushId: 'forbidden' }), 2001);
     await phone.deregister();
     assert.equal(await code({ pushId: 'waits' }), 1001);
     await until(() => scene.node.ppg.inFlight === 0);

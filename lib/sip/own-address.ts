@@ -21,16 +21,18 @@ export function ownAddress(identity: string, addresses: () => readonly (string |
 
   const isOurs = (uri: SipUri): boolean => {
     const lower = uri.host.toLowerCase();
-    const byTls = uri.scheme === 'sips' || uriParam(uri, 'transport')?.toLowerCase() === 'tls';
-    const effective = uri.port ?? (byTls ? SIPS_PORT : SIP_PORT);
+    const effective = uri.port ?? defaultPort(uri);
     return addresses().some((address) => {
       if (address === undefined) return false;
       const here = read(`sip:${address}`);
       return here !== undefined && here.host.toLowerCase() === lower && (here.port ?? SIP_PORT) === effective;
     });
   };
-  const isUs = (uri: SipUri): boolean =>
-    uri.user === own.user && ((uri.port === own.port && uri.host.toLowerCase() === home) || isOurs(uri));
+  // Cores write the port of an application server out; who wants another port than the usual one means somebody else.
+  const isHome = (uri: SipUri): boolean =>
+    uri.host.toLowerCase() === home &&
+    (uri.port === own.port || (uri.port ?? defaultPort(uri)) === (own.port ?? defaultPort(uri)));
+  const isUs = (uri: SipUri): boolean => uri.user === own.user && (isHome(uri) || isOurs(uri));
 
   return {
     isIdentity(text) {
@@ -42,6 +44,12 @@ export function ownAddress(identity: string, addresses: () => readonly (string |
       return uri !== undefined && (isUs(uri) || (uri.user === undefined && isOurs(uri)));
     },
   };
+}
+
+/** RFC 3261 section 19.1.2 */
+function defaultPort(uri: SipUri): number {
+  const byTls = uri.scheme === 'sips' || uriParam(uri, 'transport')?.toLowerCase() === 'tls';
+  return byTls ? SIPS_PORT : SIP_PORT;
 }
 
 function read(text: string): SipUri | undefined {

@@ -8,6 +8,11 @@ describe("the gateway's own address", () => {
   const table: [uri: string, identity: boolean, server: boolean][] = [
     ['sip:push@example.com', true, true],
     ['sip:push@EXAMPLE.com;transport=tcp', true, true],
+    ['sip:push@example.com:5060', true, true],
+    ['sip:push@example.com:5060;transport=udp', true, true],
+    ['sips:push@example.com:5061', true, true],
+    ['sip:push@example.com:5061', false, false],
+    ['sip:push@example.com:5070', false, false],
     ['sip:push@127.0.0.1:5070', true, true],
     ['sip:push@[::1]', true, true],
     ['sip:127.0.0.1:5070', false, true],
@@ -31,6 +36,11 @@ describe("the gateway's own address", () => {
       assert.deepEqual([own.isIdentity(uri), own.isServer(uri)], [identity, server]);
     });
   }
+
+  it('an identity that names the usual port is found without it too', () => {
+    const named = ownAddress('sip:push@example.com:5060', () => []);
+    assert.deepEqual(['sip:push@example.com', 'sips:push@example.com'].map(named.isIdentity), [true, false]);
+  });
 
   it('an address that a leg learns later counts from then on', () => {
     assert.equal(own.isServer('sip:10.0.0.1:5080'), false);

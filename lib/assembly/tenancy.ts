@@ -84,7 +84,8 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   const consent = new ConsentKeeper({ blocked: new BlockList(options.block, addresses), allowDelivery, clock, log });
   const blocked = (submission: Submission): boolean => consent.blocks(submission);
   const auth = new Authenticator({ accounts: initiators, token: options.auth.token, authenticate, clock, log });
-  const admission = new Admission({ accounts: initiators, blocked, ledger, backlog, recount, clock, log });
+  const domainOf = (number: string): string => addresses.rules?.domainOf(number) ?? addresses.domain;
+  const admission = new Admission({ accounts: initiators, blocked, ledger, domainOf, backlog, recount, clock, log });
   const identities = new NotifyIdentities(initiators);
   let hidden = hiddenOf(initiators);
   let retentions = retentionsOf(initiators);

@@ -4,7 +4,7 @@ import type { Logger } from '../base/log.ts';
 import type { RecipientAddress } from '../model/address.ts';
 import type { Submission } from '../model/push.ts';
 import type { OpenCounts, OpenLedger } from './ledger.ts';
-import { type AllowRules, compilePolicy, type Policy, recipientCheck } from './policy.ts';
+import { type AllowRules, compilePolicy, type NumberDomain, type Policy, recipientCheck } from './policy.ts';
 import { type Rate, RateLimit } from './rate-limit.ts';
 
 export interface AdmissionAccount {
@@ -17,6 +17,7 @@ export interface AdmissionOptions {
   /** Whether no recipient may get it, since the subscriber or the operator wants no such pushes. */
   readonly blocked: (submission: Submission) => boolean;
   readonly ledger: OpenLedger;
+  readonly domainOf: NumberDomain;
   /** Recipients that may be open in the whole gateway; 0: no limit. */
   readonly backlog: number;
   /** The store's own count, for when a limit is reached. */
@@ -75,12 +76,13 @@ export class Admission {
    */
   prepare(accounts: readonly AdmissionAccount[]): () => void {
     const gates = new Map<string, Gate>();
+    const { domainOf } = this.#o;
     for (const { name, allow } of accounts) {
       if (allow === undefined) continue;
       const before = this.#gates.get(name);
       gates.set(name, {
-        policy: compilePolicy(allow),
-        recipients: recipientCheck(allow.recipients),
+        policy: compilePolicy(allow, domainOf),
+        recipients: recipientCheck(allow.recipients, domainOf),
         open: allow.open ?? Number.POSITIVE_INFINITY,
         rate: keptRate(allow.rate, before?.rate),
         queryRate: keptRate(allow.queryRate, before?.queryRate),

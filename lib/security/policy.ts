@@ -9,7 +9,10 @@ import type { Rate } from './rate-limit.ts';
 export interface RecipientRules {
   /** Domains of addresses-of-record, telephone numbers included; `*.example.com` takes every domain below it. */
   readonly domains?: readonly string[] | undefined;
-  /** Beginnings of telephone numbers in international form, such as `+4930`. */
+  /**
+   * Beginnings of telephone numbers in international form, such as `+4930`. A number counts in the domain that the gateway
+   * has for it: `sip:+4930111@elsewhere.test` is somebody else's user.
+   */
   readonly numbers?: readonly string[] | undefined;
   /** Addresses-of-record in which `*` stands for anything, such as `sip:meter-*@ims.example.com`. */
   readonly patterns?: readonly string[] | undefined;
@@ -51,11 +54,14 @@ export interface PolicyRefusal {
 /** What the rules of one account say to a submission; undefined: nothing against it. Pure. */
 export type Policy = (submission: Submission) => PolicyRefusal | undefined;
 
+/** Domain of an international telephone number. */
+export type NumberDomain = (number: string) => string;
+
 /** `open`, `rate` and `queryRate` need memory and are the admission's. Throws PPG_E_OPTIONS for rules that cannot be read. */
-export function compilePolicy(allow: AllowRules | undefined): Policy {
+export function compilePolicy(allow: AllowRules | undefined, domainOf: NumberDomain): Policy {
   if (allow === undefined) return () => undefined;
   const checks: Policy[] = [
-    recipientCheck(allow.recipients),
+    recipientCheck(allow.recipients, domainOf),
     countCheck(allow.maxRecipients),
     applicationCheck(allow.applications),
     contentTypeCheck(allow.contentTypes),
@@ -88,6 +94,7 @@ const shown = (text: string): string => (text.length > SHOWN ? `${text.slice(0, 
 /** What the rules say of recipients alone; undefined: nothing against anybody. Throws PPG_E_OPTIONS. */
 export function recipientCheck(
   rules: RecipientRules | undefined,
+  domainOf: NumberDomain,
 ): ((submission: Pick<Submission, 'recipients'>) => PolicyRefusal | undefined) | undefined {
   if (rules === undefined) return undefined;
   const isDomain = hostMatcher(rules.domains ?? []);
@@ -96,9 +103,11 @@ export function recipientCheck(
   const allowed = ({ aor }: RecipientAddress): boolean => {
     const at = aor.lastIndexOf('@');
     const user = aor.slice(aor.indexOf(':') + 1, at);
+    const host = aor.slice(at + 1);
+    const isNumber = (): boolean => NUMBER.test(user) && domainOf(user).toLowerCase() === host.toLowerCase();
     return (
-      isDomain(aor.slice(at + 1)) ||
-      (user.startsWith('+') && numbers.some((prefix) => user.startsWith(prefix))) ||
+      isDomain(host) ||
+      (numbers.some((prefix) => user.startsWith(prefix)) && isNumber()) ||
       patterns.some((matches) => matches(aor))
     );
   };
@@ -107,6 +116,8 @@ export function recipientCheck(
     return stranger && { rule: 'allow.recipients', reason: `this account may not push to ${shown(stranger.text)}` };
   };
 }
+
+const NUMBER = /^\+\d{3,15}$/; // E.164
 
 function countCheck(most: number | undefined): Policy | undefined {
   if (most === undefined) return undefined;

@@ -25,6 +25,7 @@ function scene({ accounts = [], backlog = 0 }: { accounts?: AdmissionAccount[]; 
     blocked: () => false,
     accounts,
     ledger,
+    domainOf: () => 'ims.test',
     backlog,
     recount,
     clock,

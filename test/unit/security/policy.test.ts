@@ -15,10 +15,14 @@ const content = (type: string, size = 5, application?: string): Partial<Submissi
 });
 
 /** Rules, a submission that they let pass, and one that they refuse. */
+const HOME = (): string => 'A.test';
+
 const CASES: [name: string, AllowRules, yes: Partial<Submission>, no: Partial<Submission>][] = [
   ['recipients', { recipients: { domains: ['a.test'] } }, to('sip:x@a.test'), to('sip:x@a.test', 'sip:x@b.test')],
   ['recipients', { recipients: { domains: ['*.a.test'] } }, to('sip:x@b.a.test'), to('sip:x@a.test')],
   ['recipients', { recipients: { numbers: ['+4930'] } }, to('sip:+49301@a.test'), to('sip:+49891@a.test')],
+  ['recipients', { recipients: { numbers: ['+4930'] } }, to('sip:+49301@a.test'), to('sip:+49301@elsewhere.test')],
+  ['recipients', { recipients: { numbers: ['+4930'] } }, to('sip:+49301@a.test'), to('sip:+4930x@a.test')],
   ['recipients', { recipients: { patterns: ['sip:meter-*@a.test'] } }, to('sip:METER-7@a.test'), to('sip:bob@a.test')],
   ['recipients', { recipients: {} }, { recipients: [] }, to('sip:x@a.test')],
   ['maxRecipients', { maxRecipients: 1 }, to('sip:x@a.test'), to('sip:x@a.test', 'sip:y@a.test')],
@@ -61,25 +65,25 @@ const CASES: [name: string, AllowRules, yes: Partial<Submission>, no: Partial<Su
 describe('the policy of an account', () => {
   for (const [rule, rules, yes, no] of CASES) {
     it(`allow.${rule} ${JSON.stringify(rules)}`, () => {
-      const policy = compilePolicy(rules);
+      const policy = compilePolicy(rules, HOME);
       assert.equal(policy(submission(yes)), undefined);
       assert.equal(policy(submission(no))?.rule, `allow.${rule}`);
     });
   }
 
   it('allows everything where nothing is said', () => {
-    assert.equal(compilePolicy(undefined)(submission()), undefined);
-    assert.equal(compilePolicy({})(submission()), undefined);
+    assert.equal(compilePolicy(undefined, HOME)(submission()), undefined);
+    assert.equal(compilePolicy({}, HOME)(submission()), undefined);
   });
 
   it('names the stranger, cut to a length that fits an answer', () => {
     const text = `sip:${'x'.repeat(500)}@b.test`;
-    const refusal = compilePolicy({ recipients: {} })(submission({ recipients: [address('a', { text })] }));
+    const refusal = compilePolicy({ recipients: {} }, HOME)(submission({ recipients: [address('a', { text })] }));
     assert.ok(refusal !== undefined && refusal.reason.length < 200 && refusal.reason.includes('sip:xxx'));
   });
 
   it('refuses rules that cannot be read', () => {
-    assert.throws(() => compilePolicy({ applications: ['a b'] }), { code: 'PPG_E_OPTIONS' });
+    assert.throws(() => compilePolicy({ applications: ['a b'] }, HOME), { code: 'PPG_E_OPTIONS' });
   });
 });
 

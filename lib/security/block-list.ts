@@ -49,10 +49,10 @@ export class BlockList {
     if (user === undefined) this.#general.push({ ...rule, fits: () => true });
     else if (user.includes('*')) this.#general.push({ ...rule, fits: glob(user) });
     else {
-      const { aor } = parseAddress(user, addresses);
-      const rules = this.#byUser.get(aor);
+      const key = keyOf(parseAddress(user, addresses).aor);
+      const rules = this.#byUser.get(key);
       const one = { ...rule, fits: () => true };
-      if (rules === undefined) this.#byUser.set(aor, [one]);
+      if (rules === undefined) this.#byUser.set(key, [one]);
       else rules.push(one);
     }
   }
@@ -68,9 +68,12 @@ export class BlockList {
       (rule.initiator === undefined || rule.initiator === initiator) &&
       (rule.application === undefined || rule.application === tag) &&
       rule.fits(aor);
-    return (this.#byUser.get(aor)?.some(fits) ?? false) || this.#general.some(fits);
+    return (this.#byUser.get(keyOf(aor))?.some(fits) ?? false) || this.#general.some(fits);
   }
 }
+
+/** Many cores find a user without regard to letter case: an opt-out shall not be passed by another spelling. */
+const keyOf = (aor: string): string => aor.toLowerCase();
 
 const MAX_LINES = 5_000_000;
 const FIELD = /^(initiator|application)=(\S+)$/;

@@ -17,6 +17,8 @@ describe('the block list', () => {
     assert.ok(blocks({ user: 'SIP:alice@IMS.test', initiator: 'shop', application: 'x-wap-application:wml.ua' }));
     assert.ok(blocks({ user: '+49 30 1'.replaceAll(' ', '') }, 'shop', 'sip:+49301@ims.test'));
     assert.ok(blocks({ user: 'sip:a*@ims.test' }));
+    assert.ok(blocks({ user: 'Alice' }), 'many cores do not look at letter case');
+    assert.ok(blocks({ user: 'alice' }, 'shop', 'sip:ALICE@ims.test'));
     assert.ok(blocks({ initiator: 'shop' }));
     assert.ok(blocks({ application: '2' }));
     assert.ok(!blocks({ user: 'bob' }));

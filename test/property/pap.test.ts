@@ -5,9 +5,11 @@ import { parseMediaType } from '../../lib/codec/mime/content-type.ts';
 import { readMultipart } from '../../lib/codec/mime/multipart.ts';
 import { parseAddress } from '../../lib/codec/pap/address.ts';
 import { parseDatetime } from '../../lib/codec/pap/datetime.ts';
+import { PAP_LIMITS, parsePapDocument } from '../../lib/codec/pap/document.ts';
 import { MESSAGE_STATES } from '../../lib/codec/pap/dtd.ts';
 import { isIdentifier } from '../../lib/codec/pap/identifier.ts';
 import type { PapMessage } from '../../lib/codec/pap/messages.ts';
+import { readPlain } from '../../lib/codec/pap/plain.ts';
 import { readPap } from '../../lib/codec/pap/read.ts';
 import { readDoctype } from '../../lib/codec/pap/version.ts';
 import { writePap } from '../../lib/codec/pap/write.ts';
@@ -51,7 +53,61 @@ const damaged = fc
     return { body, type: FIXTURE_TYPES[name] as string };
   });
 
+const PLAIN_DOCUMENT =
+  '<?xml version="1.0" encoding="UTF-8"?>\r\n<!DOCTYPE pap PUBLIC "-//WAPFORUM//DTD PAP 2.0//EN" ' +
+  '"http://www.wapforum.org/DTD/pap_2.0.dtd" [<?wap-pap-ver supported-versions="2.0,1.*"?>]>\n' +
+  '<pap product-name="a > b"><push-message push-id=\'1@pi\'>\n  <address address-value="x"/><address\taddress-value=""></address >' +
+  '<quality-of-service /></push-message></pap>\n';
+
+/** A plain document with a few places changed by what XML has a meaning for. */
+const nearlyPlain = fc
+  .array(
+    fc.tuple(
+      fc.nat(PLAIN_DOCUMENT.length),
+      fc.nat(3),
+      fc.oneof(
+        fc.constantFrom(...'<>/?!\'"=&[]- \t\r\n:.a_\u00a0\u0085\u00e9\u0001\ufeff'),
+        fc.constantFrom(
+          '<a/>',
+          '</a>',
+          '<!--',
+          '-->',
+          ' a="1"',
+          '&lt;',
+          '<![CDATA[',
+          ']]>',
+          '<?x?>',
+          ' constructor="1"',
+          '__proto__',
+        ),
+      ),
+    ),
+    { maxLength: 4 },
+  )
+  .map((changes) => {
+    let text = PLAIN_DOCUMENT;
+    for (const [at, length, by] of changes) text = text.slice(0, at) + by + text.slice(at + length);
+    return text;
+  });
+
+/** Behind the root element it changes nothing, but is not plain. */
+const COMMENT = '<!-- -->';
+
 describe('readers of what Push Initiators send (property)', () => {
+  it('a plain document is read as any XML, and what is not XML is not plain', () => {
+    assert.notEqual(readPlain(PLAIN_DOCUMENT, PAP_LIMITS), undefined);
+    assert.equal(readPlain(PLAIN_DOCUMENT + COMMENT, PAP_LIMITS), undefined);
+    fc.assert(
+      fc.property(nearlyPlain, (text) => {
+        const plain = readPlain(text.trimStart(), PAP_LIMITS);
+        if (plain === undefined) return;
+        const read = (document: string): string => JSON.stringify(parsePapDocument(Buffer.from(document)));
+        assert.equal(read(text), read(text + COMMENT));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it('the multipart reader only ever refuses with an error of ours', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 500 }), fc.string(), (octets, type) =>

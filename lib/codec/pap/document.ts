@@ -3,6 +3,7 @@ import { messageOf, PpgError } from '../../base/errors.ts';
 import { isMessageName, type MessageName } from './dtd.ts';
 import { decodeXml } from './encoding.ts';
 import { isIdentifier } from './identifier.ts';
+import { readPlain } from './plain.ts';
 import { type DeclaredVersion, readDoctype } from './version.ts';
 
 /** Limits of a control document. */
@@ -49,6 +50,8 @@ export interface PapDocument {
 export function parsePapDocument(octets: Buffer, charset?: string): PapDocument {
   if (octets.length > PAP_LIMITS.bytes) throw tooLarge(`${PAP_LIMITS.bytes} octets`);
   const text = decodeXml(octets, charset).trimStart();
+  const plain = readPlain(text, PAP_LIMITS);
+  if (plain !== undefined) return { declared: readDoctype(plain.doctype), root: plain.root };
   try {
     return parse(text, false);
   } catch (error) {

@@ -14,36 +14,39 @@ export interface Strictness {
   readonly before2: boolean;
 }
 
+/** By name, and only names that the DTD has. */
+type AttributeTexts = Readonly<Record<string, string>>;
+
 /** An element that agrees with the DTD; attributes have their defaults and canonical spelling. */
 export class ValidElement {
   readonly name: string;
-  readonly #attributes: ReadonlyMap<string, string>;
+  readonly #attributes: AttributeTexts;
   readonly #children: readonly ValidElement[];
 
-  constructor(name: string, attributes: ReadonlyMap<string, string>, children: readonly ValidElement[]) {
+  constructor(name: string, attributes: AttributeTexts, children: readonly ValidElement[]) {
     this.name = name;
     this.#attributes = attributes;
     this.#children = children;
   }
 
   text(name: string): string | undefined {
-    return this.#attributes.get(name);
+    return this.#attributes[name];
   }
 
   /** The value of an attribute that the DTD requires or has a default for. */
   required(name: string): string {
-    const value = this.#attributes.get(name);
+    const value = this.#attributes[name];
     if (value === undefined) throw invalid(`${this.name} has no ${name}`);
     return value;
   }
 
   time(name: string): number | undefined {
-    const value = this.#attributes.get(name);
+    const value = this.#attributes[name];
     return value === undefined ? undefined : parseDatetime(value);
   }
 
   flag(name: string): boolean {
-    return this.#attributes.get(name) === 'true';
+    return this.#attributes[name] === 'true';
   }
 
   child(name: string): ValidElement | undefined {
@@ -78,8 +81,8 @@ export function validate(element: PapElement, how: Strictness): ValidElement {
   return new ValidElement(element.name, attributesOf(element, rule, how), childrenOf(element, rule, how));
 }
 
-function attributesOf(element: PapElement, rule: ElementRule, how: Strictness): Map<string, string> {
-  const values = new Map<string, string>();
+function attributesOf(element: PapElement, rule: ElementRule, how: Strictness): AttributeTexts {
+  const values: Record<string, string> = {};
   for (const name in element.attributes) {
     const known = Object.hasOwn(rule.attributes, name) ? rule.attributes[name] : undefined;
     // A 1.0 document that names what it replaces is believed: to ignore it would deliver both.
@@ -90,12 +93,12 @@ function attributesOf(element: PapElement, rule: ElementRule, how: Strictness): 
       continue;
     }
     const value = readAttribute(element.name, name, element.attributes[name] as string, wanted, how);
-    if (value !== undefined) values.set(name, value);
+    if (value !== undefined) values[name] = value;
   }
   for (const name in rule.attributes) {
     const wanted = rule.attributes[name] as AttributeRule;
-    if (values.has(name)) continue;
-    if (wanted.default !== undefined) values.set(name, wanted.default);
+    if (values[name] !== undefined) continue;
+    if (wanted.default !== undefined) values[name] = wanted.default;
     else if (wanted.required && (how.strict || !wanted.tolerant)) throw invalid(`${element.name} lacks ${name}`);
   }
   return values;
@@ -143,7 +146,7 @@ function childrenOf(element: PapElement, rule: ElementRule, how: Strictness): re
   if (element.children.length === 0 && rule.children.length === 0) return NO_CHILDREN;
   const children: ValidElement[] = [];
   let furthest = 0;
-  const counts = new Map<string, number>();
+  const counts = new Array<number>(rule.children.length).fill(0);
   for (const child of element.children) {
     const place = rule.children.findIndex(({ name }) => name === child.name);
     if (place < 0) {
@@ -152,11 +155,11 @@ function childrenOf(element: PapElement, rule: ElementRule, how: Strictness): re
     }
     if (how.strict && place < furthest) throw invalid(`${child.name} comes too late in ${element.name}`);
     furthest = Math.max(furthest, place);
-    counts.set(child.name, (counts.get(child.name) ?? 0) + 1);
+    counts[place] = (counts[place] as number) + 1;
     children.push(validate(child, how));
   }
-  for (const { name, occurs, tolerant } of rule.children) {
-    const count = counts.get(name) ?? 0;
+  for (const [place, { name, occurs, tolerant }] of rule.children.entries()) {
+    const count = counts[place] as number;
     if (count < MINIMUM[occurs] && (how.strict || !tolerant)) throw invalid(`${element.name} holds no ${name}`);
     if (count <= MAXIMUM[occurs]) continue;
     if (MAXIMUM[occurs] === 1) throw invalid(`${element.name} holds more than one ${name}`);

@@ -25,6 +25,17 @@ const MAX_LISTED = 16;
  */
 export function readDoctype(doctype: string | undefined): DeclaredVersion {
   if (doctype === undefined) return { version: DEFAULT_VERSION };
+  if (doctype !== last.doctype) last = { doctype, declared: declaredBy(doctype) };
+  return last.declared;
+}
+
+/** A Push Initiator writes the same with every push. */
+let last: { readonly doctype: string; readonly declared: DeclaredVersion } = {
+  doctype: '',
+  declared: { version: DEFAULT_VERSION },
+};
+
+function declaredBy(doctype: string): DeclaredVersion {
   const bracket = doctype.indexOf('[');
   const declaration = bracket < 0 ? doctype : doctype.slice(0, bracket);
   const literals = declaration.match(/"[^"]*"|'[^']*'/g) ?? [];

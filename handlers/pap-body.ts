@@ -68,30 +68,34 @@ function readStream(request: PapRequest, limits: BodyLimits, clock: Clock): Prom
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
+    let settled = false;
+    // The listeners stay: to take them off costs more than to call them again, and an error without one would end the process.
     const settle = (error: Error | undefined): void => {
+      if (settled) return;
+      settled = true;
       clock.clearTimeout(timer);
-      request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
       if (error === undefined) resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length));
       else {
-        // Whatever else the client sends is read by nobody; an error without a listener would end the process.
-        request.on('error', ignore);
+        // Whatever else the client sends is read by nobody.
+        chunks.length = 0;
         request.pause();
         reject(error);
       }
     };
     const onData = (chunk: Buffer): void => {
+      if (settled) return;
       length += chunk.length;
       if (length > limits.maxBytes) settle(tooLarge(limits));
       else chunks.push(chunk);
     };
     const onEnd = (): void => settle(undefined);
-    const onGone = (): void => settle(new HttpRefusal(400, 'the client went away within its request', CLOSE));
+    const onGone = (): void => {
+      if (!settled) settle(new HttpRefusal(400, 'the client went away within its request', CLOSE));
+    };
     const timer = clock.setTimeout(() => settle(new HttpRefusal(408, 'the body took too long', CLOSE)), limits.timeout);
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
   });
 }
-
-const ignore = (): void => undefined;
 
 const tooLarge = ({ maxBytes }: BodyLimits): HttpRefusal =>
   new HttpRefusal(413, `the body is larger than ${maxBytes} octets`, CLOSE);

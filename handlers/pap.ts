@@ -208,10 +208,9 @@ class PapEndpoint {
     account: PiAccount,
     receivedAt: number,
   ): Promise<string> {
-    const submission = toSubmission(message, entities, {
-      ...this.#asking(account),
-      bearerNames: this.#o.bearerNames,
-    });
+    const { domain, rules, bearerNames } = this.#o;
+    const { name: initiator, rawAddresses = true } = account;
+    const submission = toSubmission(message, entities, { initiator, domain, rules, rawAddresses, bearerNames });
     if (submission.notifyUrl !== undefined) this.#guard.checkUrl(submission.notifyUrl);
     const outcome = await this.#o.engine.submit(submission);
     const now = this.#o.clock.now();

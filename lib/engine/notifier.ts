@@ -200,13 +200,13 @@ export class Notifier {
 
   #settlement(notification: Notification, posted: PostResult, tries: number): NotificationSettlement {
     const { clock, policy, random } = this.#o;
-    const ref = { push: notification.push, index: notification.index, tries: notification.tries };
-    if (posted.ok) return { ...ref, result: 'done' };
+    const { push, index, tries: before } = notification;
+    if (posted.ok) return { push, index, tries: before, result: 'done' };
     const wait = Math.round(doubled(policy.first, tries - 1, policy.longest) * (0.9 + 0.2 * random()));
     const due = clock.now() + wait;
     if (posted.hopeless === true || due > notification.eventTime + policy.giveUpAfter)
-      return { ...ref, result: 'dead' };
-    return { ...ref, result: 'retry', due };
+      return { push, index, tries: before, result: 'dead' };
+    return { push, index, tries: before, result: 'retry', due };
   }
 
   async #claimDue(): Promise<void> {

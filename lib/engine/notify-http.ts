@@ -1,5 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, type Dispatcher } from 'undici';
-import { type Clock, systemClock } from '../base/clock.ts';
+import { type Clock, systemClock, type TimerHandle } from '../base/clock.ts';
 import { messageOf, PpgError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Writable } from '../base/writable.ts';
@@ -20,8 +21,10 @@ export interface NotificationPostOptions {
   /** Connections to one origin. */
   readonly perTarget: number;
   readonly log: Logger;
-  /** Sender-address of the documents: the gateway's identity. */
+  /** Sender-address of the documents: the endpoint's URL, or the gateway's identity. */
   readonly identity: string;
+  /** Sender-name of the documents. */
+  readonly name?: string | undefined;
   /** How the gateway shows itself to each initiator. Default: it does not. */
   readonly identities?: Pick<NotifyIdentities, 'of'>;
 }
@@ -69,14 +72,14 @@ export function createNotificationPost(options: NotificationPostOptions): Notifi
         return { ok: false, hopeless: true, cause: 'credentials do not go over plain HTTP' };
       }
       try {
-        const answer = await agents.of(notification.initiator, identity).request({
+        const request = {
           origin: url.origin,
           path: url.pathname + url.search,
-          method: 'POST',
+          method: 'POST' as const,
           headers: authorization === undefined ? HEADERS : { ...HEADERS, authorization },
-          body: documentOf(notification, options.identity),
-        });
-        return await judgeInTime(answer, timeout, clock);
+          body: documentOf(notification, options),
+        };
+        return judge(await answerTo(agents.of(notification.initiator, identity), request, timeout, clock));
       } catch (error) {
         return { ok: false, hopeless: isForbidden(error), cause: messageOf(error) };
       }
@@ -118,7 +121,7 @@ class Agents {
   }
 }
 
-function documentOf(notification: Notification, identity: string): string {
+function documentOf(notification: Notification, { identity, name }: NotificationPostOptions): string {
   const { qos, deliveredBy } = notification;
   const message: Writable<Parameters<typeof writeResultNotification>[0]> = {
     papVersion: notification.papVersion,
@@ -131,51 +134,105 @@ function documentOf(notification: Notification, identity: string): string {
     desc: notification.desc,
     address: notification.address.text,
   };
+  if (name !== undefined) message.senderName = name;
   if (qos !== undefined) message.qos = { ...qos, deliveryMethod: deliveredBy };
   return writeResultNotification(message);
 }
 
-/** undici's own limit counts from one octet to the next: an answer that trickles would keep its place for days. */
-async function judgeInTime(answer: Dispatcher.ResponseData, timeout: number, clock: Clock): Promise<PostResult> {
-  const late = (): void => {
-    answer.body.destroy(new Error(`the answer was not complete within ${timeout} ms`));
-  };
-  const timer = clock.setTimeout(late, timeout);
-  try {
-    return await judge(answer);
-  } finally {
-    clock.clearTimeout(timer);
+/** What a PI answered; the body only where it may say something. */
+interface HttpAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/** Rejects when there is no whole answer. Not by undici's `request`, whose answer is a stream that costs more than the POST. */
+const answerTo = (
+  agent: Agent,
+  request: Dispatcher.DispatchOptions,
+  timeout: number,
+  clock: Clock,
+): Promise<HttpAnswer> =>
+  new Promise((resolve, reject) => {
+    agent.dispatch(request, new AnswerReader({ resolve, reject }, timeout, clock));
+  });
+
+interface Ended {
+  resolve(answer: HttpAnswer): void;
+  reject(error: Error): void;
+}
+
+class AnswerReader implements Dispatcher.DispatchHandler {
+  readonly #ended: Ended;
+  readonly #timeout: number;
+  readonly #clock: Clock;
+  readonly #chunks: Buffer[] = [];
+  #timer: TimerHandle | undefined;
+  #status = 0;
+  #read = false;
+
+  constructor(ended: Ended, timeout: number, clock: Clock) {
+    this.#ended = ended;
+    this.#timeout = timeout;
+    this.#clock = clock;
+  }
+
+  onRequestStart(): void {
+    // undici tells handlers that have this from those of its earlier versions.
+  }
+
+  /** undici's own limit counts from one octet to the next: an answer that trickles would keep its place for days. */
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return; // informational: the answer is still to come
+    const timeout = this.#timeout;
+    this.#timer = this.#clock.setTimeout(
+      () => controller.abort(new Error(`the answer was not complete within ${timeout} ms`)),
+      timeout,
+    );
+    this.#status = status;
+    this.#read = isSuccess(status) && /xml/i.test(String(headers['content-type'] ?? ''));
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#read) this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#clock.clearTimeout(this.#timer);
+    const [only = NOTHING, ...more] = this.#chunks;
+    const body = more.length === 0 ? only : Buffer.concat(this.#chunks);
+    this.#ended.resolve({ status: this.#status, body });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#clock.clearTimeout(this.#timer);
+    // Of an answer that need not be read the status has said all.
+    if (this.#status !== 0 && !this.#read) this.#ended.resolve({ status: this.#status, body: NOTHING });
+    else this.#ended.reject(error);
   }
 }
+
+const NOTHING = Buffer.alloc(0);
+
+const isSuccess = (status: number): boolean => status >= 200 && status <= 299;
 
 /**
  * A 2xx is taken for "received": real PIs answer 202 with less than the DTD asks, or 200 with HTML. Only a PAP answer
  * that says otherwise counts as refusal.
  */
-async function judge({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<PostResult> {
-  if (statusCode < 200 || statusCode > 299) {
-    await body.dump();
-    return { ok: false, cause: `http ${statusCode}` };
-  }
-  const type = String(headers['content-type'] ?? '');
-  if (!/xml/i.test(type)) {
-    await body.dump();
-    return { ok: true, cause: `http ${statusCode}` };
-  }
-  const document = Buffer.from(await body.arrayBuffer());
-  if (RECEIVED.test(document.toString('latin1'))) return { ok: true, cause: `http ${statusCode}` };
-  const code = papCode(document);
+function judge({ status, body }: HttpAnswer): PostResult {
+  const cause = `http ${status}`;
+  if (!isSuccess(status)) return { ok: false, cause };
+  if (body.length === 0 || RECEIVED.test(body.toString('latin1'))) return { ok: true, cause };
+  const code = papCode(body);
   // 2xxx says that the PI cannot use this notification; the same again would not change that (WAP-247 table of codes).
-  if (code !== undefined && code >= 2000)
-    return { ok: false, hopeless: code < 3000, cause: `http ${statusCode}, PAP ${code}` };
-  return { ok: true, cause: `http ${statusCode}` };
+  if (code !== undefined && code >= 2000) return { ok: false, hopeless: code < 3000, cause: `${cause}, PAP ${code}` };
+  return { ok: true, cause };
 }
 
 /** What nearly every PI answers: it has a code of success. Only what looks otherwise is worth reading as XML. */
 const RECEIVED = /^[^&]*<resultnotification-response\s[^<>&]*\bcode="1\d{3}"/;
 
 function papCode(answer: Buffer): number | undefined {
-  if (answer.length === 0) return undefined;
   try {
     const message = readPap(answer);
     const kind = message.message;

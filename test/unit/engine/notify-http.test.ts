@@ -59,6 +59,7 @@ describe('the answer to a result notification', () => {
     ['a code of success', response('code="1000" desc="OK"'), 'application/xml'],
     ['a code of success in single quotes', response("code='1000'"), 'text/xml'],
     ['HTML', '<html>thanks</html>', 'text/html'],
+    ['HTML beyond all bounds', `<html>${'x'.repeat(200_000)}</html>`, 'text/html'],
     ['XML that cannot be read', '<pap><resultnotification', 'application/xml'],
     ['nothing', '', 'application/xml'],
   ] as const) {

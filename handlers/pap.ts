@@ -32,9 +32,9 @@ export interface PapDependencies {
   /** The operator's own names and number ranges. */
   readonly rules?: AddressRules | undefined;
   /** sender-name of answers. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** sender-address of answers: the URL of this endpoint. */
-  readonly address?: string;
+  readonly address?: string | undefined;
   /** Octets of a whole request body. Default 10 MiB and the control entity. */
   readonly maxBodyBytes?: number;
   /** Milliseconds for the body to arrive. Default 30 s. */

@@ -115,7 +115,14 @@ export function createPpg(given: PpgOptions): Ppg {
     clock,
     log,
   });
-  const post = createNotificationPost({ ...options.notify, log, clock, identity, identities: tenancy.identities });
+  const post = createNotificationPost({
+    ...options.notify,
+    log,
+    clock,
+    identity: options.pap.address ?? identity,
+    name: options.pap.name,
+    identities: tenancy.identities,
+  });
   const capabilities = createCapabilities({
     policy: sip.capabilities,
     size: limits.registrationCache,
@@ -222,6 +229,7 @@ export function createPpg(given: PpgOptions): Ppg {
         onRefused: (refusal) => events.emit('refused', refusal),
         onDenied: (denial) => events.emit('denied', denial),
         maxBodyBytes: limits.maxBodyBytes,
+        ...options.pap,
       }),
     content: () =>
       contentRouter({

@@ -100,6 +100,7 @@ export interface NodeConfig {
   readonly audit?: { readonly file?: string | undefined } | undefined;
   readonly addresses?: Readonly<Record<string, unknown>> | undefined;
   readonly qos?: Readonly<Record<string, unknown>> | undefined;
+  readonly pap?: Readonly<Record<string, unknown>> | undefined;
   /** Pushes by MSRP: as in PpgConfiguration, but for `enabled`, and `port` in place of `listen`, on the host of `sip`. */
   readonly msrp?:
     | (Readonly<Record<string, unknown>> & { readonly enabled: boolean; readonly port: number })
@@ -268,6 +269,7 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
     audit: z.strictObject({ file: z.string().min(1).optional() }).default({}),
     addresses: rest.optional(),
     qos: rest.optional(),
+    pap: rest.optional(),
     msrp: z
       .looseObject({
         enabled: flag.default(true),

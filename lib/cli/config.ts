@@ -130,6 +130,7 @@ export function gatewayConfiguration(config: NodeConfig): PpgConfiguration {
     notify,
     addresses,
     qos,
+    pap: config.pap,
     content,
     msrp: msrpOf(config),
   } as PpgConfiguration;

@@ -27,6 +27,7 @@ import {
 import { issueLines, wordsFor } from './issues.ts';
 import { type MsrpConfiguration, type MsrpOptions, msrpSchema } from './msrp.ts';
 import { type OmaPushConfiguration, type OmaPushOptions, omaPushSchema } from './oma-push.ts';
+import { type PapOptions, papSchema } from './pap.ts';
 import { type SipDeliveryOptions, sipDeliveryShape } from './sip-delivery.ts';
 import { milliseconds, networks } from './values.ts';
 
@@ -121,6 +122,7 @@ export interface CheckedConfiguration {
   readonly limits: LimitOptions;
   readonly retry: RetryPolicy;
   readonly notify: NotifyOptions;
+  readonly pap: PapOptions;
   readonly addresses: AddressingOptions;
   readonly content: ContentOptions;
   /** Pushes in MSRP sessions. Default false: none. */
@@ -283,6 +285,7 @@ const schema = z.strictObject({
       timeout: milliseconds.default(10_000),
     })
     .prefault({}),
+  pap: papSchema.prefault({}),
   addresses: addressingSchema.prefault({}),
   content: contentSchema.prefault({}),
   msrp: msrpSchema.prefault(false),

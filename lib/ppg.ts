@@ -18,6 +18,7 @@ import { randomToken } from './base/ids.ts';
 import { type Logger, silentLogger } from './base/log.ts';
 import { createImdnAsker } from './bearer/imdn.ts';
 import { readingsWith } from './bearer/sip-outcome.ts';
+import type { Made } from './bearer/transforming.ts';
 import { parseAddress } from './codec/pap/address.ts';
 import { parseSipOnly } from './codec/sip/uri.ts';
 import { Engine } from './engine/engine.ts';
@@ -26,6 +27,7 @@ import { createNotificationPost } from './engine/notify-http.ts';
 import type { Ppg, PpgOptions } from './gateway.ts';
 import { namesOf } from './model/bearer-names.ts';
 import type { EngineEvents } from './model/engine-events.ts';
+import type { Push } from './model/push.ts';
 import { PAP } from './model/result-codes.ts';
 import { createAudit } from './ops/audit.ts';
 import { type CheckedConfiguration, checkBlocked, checkInitiators, checkOptions } from './options/options.ts';
@@ -149,6 +151,9 @@ export function createPpg(given: PpgOptions): Ppg {
     readings,
     profiles: sip.profiles,
     onRefused: capabilities.learnRefusal,
+    content: options.content,
+    onTransformed: ({ initiator, pushId, key }: Push, bearer: string, { change, how }: Made) =>
+      events.emit('transformed', { initiator, pushId, push: key, at: clock.now(), bearer, change, how }),
   };
   const omaPush =
     sip.omaPush === false ? undefined : createOmaPush(sip.omaPush, { clock, log, domain, registrations, sender });
@@ -159,11 +164,8 @@ export function createPpg(given: PpgOptions): Ppg {
     omaPush,
     imdn: sip.imdn === 'auto' ? imdn : undefined,
     redirects: { follow: sip.followRedirects, nextHop: sip.nextHop, domain },
-    content: options.content,
     secret,
     confirmWait: limits.confirmWait,
-    onTransformed: ({ initiator, pushId, key }, bearer, { change, how }) =>
-      events.emit('transformed', { initiator, pushId, push: key, at: clock.now(), bearer, change, how }),
   });
   const bearerNames = namesOf(
     options.qos,

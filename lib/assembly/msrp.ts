@@ -6,7 +6,9 @@ import { createMsrpBearer } from '../bearer/msrp-session.ts';
 import { createFormChoice, type ProfileRule } from '../bearer/profile.ts';
 import type { SipMessageBearerOptions } from '../bearer/sip-message.ts';
 import type { StatusReadings } from '../bearer/sip-outcome.ts';
+import { createLateTransforming, type TransformingOptions } from '../bearer/transforming.ts';
 import { type MsrpCounters, MsrpEndpoint } from '../msrp/endpoint.ts';
+import type { ContentOptions } from '../options/content.ts';
 import type { MsrpOptions } from '../options/msrp.ts';
 import type { SipSender } from '../sip/sender.ts';
 import { reachableHost } from '../stack/sent-by.ts';
@@ -27,12 +29,13 @@ export interface Msrp {
   stop(): Promise<void>;
 }
 
-export interface MsrpBearerSetting extends AddressedOptions {
+export interface MsrpBearerSetting extends AddressedOptions, TransformingOptions {
   readonly sender: SipSender;
   readonly clock: Clock;
   readonly log: Logger;
   readonly readings: StatusReadings;
   readonly profiles: readonly ProfileRule[];
+  readonly content: Pick<ContentOptions, 'transform'>;
   /** Learns what devices do not take. */
   readonly onRefused: SipMessageBearerOptions['onRefused'];
 }
@@ -41,7 +44,7 @@ export interface MsrpBearerSetting extends AddressedOptions {
 export function createMsrp(options: MsrpOptions, setting: MsrpBearerSetting): Msrp {
   const { listen, advertise, tls, chunkBytes, transactionTime, reportTime, maxSessions, maxConnections, ...policy } =
     options;
-  const { clock, log, readings, profiles } = setting;
+  const { clock, log, readings, profiles, content } = setting;
   const endpoint = new MsrpEndpoint({
     clock,
     log,
@@ -51,7 +54,13 @@ export function createMsrp(options: MsrpOptions, setting: MsrpBearerSetting): Ms
     limits: { chunkBytes, transactionTime, reportTime, maxSessions, maxConnections },
   });
   const formFor = createFormChoice(profiles);
-  const bearer = createMsrpBearer({ ...setting, endpoint, formFor, options: { ...policy, readings } });
+  const bearer = createMsrpBearer({
+    ...setting,
+    endpoint,
+    formFor,
+    transform: content.transform ? createLateTransforming(setting, 'msrp-session') : undefined,
+    options: { ...policy, readings },
+  });
   return {
     bearer,
     counters: endpoint.counters,

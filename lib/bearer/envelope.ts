@@ -104,7 +104,7 @@ function omaPush(content: Content): Form | undefined {
 }
 
 /** The application stands outside as well: a device hands the message on by it before anybody looks inside. */
-function wrapped(type: string, profile: string, entity: readonly HeaderField[]): readonly HeaderField[] {
+export function wrapped(type: string, profile: string, entity: readonly HeaderField[]): readonly HeaderField[] {
   return [
     { name: 'Content-Type', value: type },
     { name: PROFILE_HEADER, value: profile },

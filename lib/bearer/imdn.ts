@@ -67,7 +67,7 @@ export function createImdnAsker({ secret, clock, identity }: ImdnOptions): ImdnA
   function entityOf(content: Content): Buffer | undefined {
     let entity = entities.get(content);
     if (entity === undefined) {
-      entity = entityBlock(content) ?? null;
+      entity = cpimEntityOf(content) ?? null;
       entities.set(content, entity);
     }
     return entity ?? undefined;
@@ -104,7 +104,7 @@ export function createImdnAsker({ secret, clock, identity }: ImdnOptions): ImdnA
 }
 
 /** Headers of the content, and the blank line. What a receiver would undo on the entity goes under the prefix (REQ16). */
-function entityBlock(content: Content): Buffer | undefined {
+export function cpimEntityOf(content: Content): Buffer | undefined {
   const fields = entityHeadersOf(content)?.map(insidePart);
   return fields && writeHeaderBlock([{ name: 'Content-Type', value: content.type }, ...fields]);
 }

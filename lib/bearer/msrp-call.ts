@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
-import { acceptsType, type MessageMedia, readMessageMedia, writeMessageSdp } from '../codec/sdp/message-media.ts';
+import { type MessageMedia, readMessageMedia, writeMessageSdp } from '../codec/sdp/message-media.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
+import type { MsrpCapabilities } from '../model/device-capabilities.ts';
 import type { HeaderField } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
@@ -29,7 +30,8 @@ export interface MsrpCaller {
 /** A dialog with its MSRP session. */
 export interface MsrpCall {
   readonly session: MsrpSession;
-  readonly media: MessageMedia;
+  /** What the device takes in it. */
+  readonly takes: MsrpCapabilities;
   /** No relay is between. */
   readonly direct: boolean;
   readonly leg: string | undefined;
@@ -119,17 +121,15 @@ function joined(
     session.close();
     await dialog.end();
   };
-  return { session, media, direct, leg, messages: 0, end };
+  return { session, takes: takesOf(media), direct, leg, messages: 0, end };
 }
 
-/** Why the device takes no such message; undefined when it does. */
-export function refusalOf({ acceptTypes, maxSize }: MessageMedia, type: string, size: number): string | undefined {
-  // RFC 4975 section 8.6: accept-types is mandatory; who leaves it out has said nothing.
-  if (acceptTypes.length > 0 && !acceptsType(acceptTypes, type))
-    return `the device takes ${acceptTypes.slice(0, 8).join(' ').slice(0, 200)} by MSRP, not ${type.slice(0, 100)}`;
-  if (maxSize !== undefined && size > maxSize) return `the device takes ${maxSize} octets by MSRP, not ${size}`;
-  return undefined;
-}
+/** RFC 4975 section 8.6: accept-types is mandatory; who leaves it out has said nothing. */
+const takesOf = ({ acceptTypes, acceptWrappedTypes, maxSize }: MessageMedia): MsrpCapabilities => ({
+  ...(acceptTypes.length > 0 && { types: acceptTypes }),
+  wrappedTypes: acceptWrappedTypes,
+  ...(maxSize !== undefined && { maxSize }),
+});
 
 const none = (result: DeliveryResult, leg?: string): Extract<CallResult, { kind: 'none' }> => ({
   kind: 'none',

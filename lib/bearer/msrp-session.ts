@@ -1,26 +1,25 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import { headerOctets } from '../codec/mime/header-block.ts';
-import { isMsrpHeader } from '../codec/msrp/write.ts';
-import { acceptsType } from '../codec/sdp/message-media.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
 import type { Device } from '../model/device.ts';
+import type { MsrpCapabilities } from '../model/device-capabilities.ts';
 import type { Content, HeaderField, Push } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
 import type { SendOutcome } from '../msrp/outgoing.ts';
 import type { SipAnswer } from '../sip/leg.ts';
-import { isBinaryBody, type SipSender } from '../sip/sender.ts';
+import type { SipSender } from '../sip/sender.ts';
 import { ADDRESSED_OCTETS, type AddressedOptions, addressedOctets, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
-import { type Form, type FormName, formOf } from './envelope.ts';
-import { call, type MsrpCall, type MsrpCaller, refusalOf } from './msrp-call.ts';
+import type { FormName } from './envelope.ts';
+import { call, type MsrpCall, type MsrpCaller } from './msrp-call.ts';
+import { createSessionForms, type SessionForm, takesInside } from './msrp-form.ts';
 import { mismatch, sendOutcome } from './msrp-outcome.ts';
-import { remembered } from './prepared.ts';
 import { createFormChoice, type FormChoice } from './profile.ts';
 import { failed } from './refusals.ts';
 import type { SipMessageBearerOptions } from './sip-message.ts';
 import type { StatusReadings } from './sip-outcome.ts';
+import type { LateTransforming } from './transforming.ts';
 
 export interface MsrpBearerOptions extends AddressedOptions {
   readonly sender: Pick<SipSender, 'invite' | 'fits'>;
@@ -29,6 +28,11 @@ export interface MsrpBearerOptions extends AddressedOptions {
   readonly formFor?: FormChoice | undefined;
   /** Told of a device that did not take the offer of a session. Must not throw. */
   readonly onRefused?: SipMessageBearerOptions['onRefused'];
+  /**
+   * The content in the other form, where one of these types is that (docs/transformations.md): for devices that tell what they
+   * take by their answer to the INVITE only. Default: content is never changed here.
+   */
+  readonly transform?: LateTransforming | undefined;
   readonly options?: Partial<MsrpPolicy> & { readonly readings?: StatusReadings | undefined };
 }
 
@@ -76,17 +80,6 @@ const MOST_IDLE = 1_000;
 /** Octets of push headers that one SEND, or one INVITE, may have. */
 const MOST_HEADERS = 8 * 1024;
 
-interface Prepared extends Form {
-  readonly type: string;
-  /** All but Content-Type: they go with the content. */
-  readonly fields: readonly HeaderField[];
-  /** Those of them that are not about the body, which is another in an INVITE. */
-  readonly onInvite: readonly HeaderField[];
-  readonly bytes: number;
-  readonly headerBytes: number;
-  readonly binary: boolean;
-}
-
 /**
  * Delivers a push in an MSRP session (RFC 4975) that an INVITE makes, in the form of docs/bearers.md. A session is kept for
  * the next push of the same device and application. A message that did not arrive as a whole is sent again from its first
@@ -99,68 +92,85 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
   const caller: MsrpCaller = { sender, endpoint, clock, setup, secure, ringTime, readings };
   const addressed = createAddresser(bearer);
   const formFor = bearer.formFor ?? createFormChoice();
-  const prepare = remembered(prepareOnce);
+  const { plain, fitting } = createSessionForms(bearer.identity, () => clock.now());
   const inviteOctets = addressedOctets(bearer) + SDP_OCTETS;
   const pool = new Pool(clock, idle);
 
   function offers(push: Push, target: DeliveryTarget): Offer {
-    const form = push.content === undefined ? undefined : prepare(push.content, formFor(push, target));
-    if (form === undefined || form.headerBytes > MOST_HEADERS)
+    const { content } = push;
+    const usual = content === undefined ? undefined : plain(content, formFor(push, target));
+    if (content === undefined || usual === undefined || usual.headerBytes > MOST_HEADERS)
       return no(PAP.TRANSFORMATION_FAILURE, 'the headers of the push cannot stand in an MSRP message');
     const capabilities = target.kind === 'device' ? target.device.capabilities : undefined;
     const told = capabilities?.msrp;
     if (told === false) return no(PAP.TRANSFORMATION_FAILURE, 'the device has no MSRP');
     if (capabilities?.methods !== undefined && !capabilities.methods.includes('INVITE'))
       return no(PAP.TRANSFORMATION_FAILURE, 'the device takes no INVITE');
-    if (told?.types !== undefined && !acceptsType(told.types, form.type))
-      return no(PAP.CAPABILITIES_MISMATCH, 'the device takes no such media type by MSRP');
-    if (told?.maxSize !== undefined && form.body.length > told.maxSize)
-      return no(PAP.CAPABILITIES_MISMATCH, `the device takes ${told.maxSize} octets by MSRP`);
+    const form = told === undefined ? usual : fitting(content, usual, told);
+    if (typeof form === 'string') return no(PAP.CAPABILITIES_MISMATCH, form);
     const fits = { binary: false, route: false, bytes: inviteOctets + form.headerBytes };
     if (!sender.fits(fits)) return no(PAP.TRANSFORMATION_FAILURE, 'no SIP leg carries the INVITE of an MSRP session');
     if (told === undefined && form.bytes <= above && !form.binary)
       return no(PAP.TRANSFORMATION_FAILURE, 'the device told nothing of MSRP');
     // Small, or nobody knows whether the device has MSRP: only where no MESSAGE can go, or none was taken.
+    if (form.wrapped) return { offer: 'transform', how: 'message/cpim in an MSRP session' };
     if (form.bytes > (told === undefined ? LARGE : above)) return { offer: 'yes' };
     return { offer: 'transform', how: 'an MSRP session' };
   }
 
   async function deliver(attempt: DeliveryAttempt): Promise<DeliveryResult & { readonly leg?: string }> {
     const { push, target, address } = attempt;
-    if (push.content === undefined) return failed(PAP.SERVICE_FAILURE, 'the content of the push is gone');
-    const form = prepare(push.content, formFor(push, target, address));
-    if (form === undefined)
+    const { content } = push;
+    if (content === undefined) return failed(PAP.SERVICE_FAILURE, 'the content of the push is gone');
+    const name = formFor(push, target, address);
+    const usual = plain(content, name);
+    if (usual === undefined)
       return failed(PAP.TRANSFORMATION_FAILURE, 'a header of the push cannot stand in an MSRP message');
     const way = addressed(attempt, 'INVITE');
     if (way === undefined) return failed(PAP.ADDRESS_ERROR, 'the address cannot stand in a SIP message');
     const marks = way.headers.filter(({ name }) => name === 'X-Wap-Push-Id' || name === 'X-Wap-Push-Info');
     const enough = new AbortController();
-    const timer = clock.setTimeout(() => enough.abort('not done in time'), timeFor(form, attempt.expiresAt));
+    const timer = clock.setTimeout(() => enough.abort('not done in time'), timeFor(usual, attempt.expiresAt));
     const abandoned = attempt.abandoned?.();
     const signal = abandoned === undefined ? enough.signal : AbortSignal.any([enough.signal, abandoned]);
     try {
       const key = target.kind === 'device' ? keyOf(attempt) : undefined;
       const kept = key === undefined ? undefined : pool.take(key);
-      if (kept !== undefined && refusalOf(kept.media, form.type, form.body.length) === undefined) {
+      const form = kept === undefined ? 'no session' : formIn({ ...push, content }, usual, name, kept.takes);
+      if (kept !== undefined && typeof form !== 'string') {
         const outcome = await send(kept, attempt, form, marks, signal);
         // It had died unnoticed: nothing has left, and a new one may do.
         if (outcome.kind !== 'lost' || outcome.begun) return await ended(kept, key, outcome, attempt);
       }
       await kept?.end();
-      const made = await call(caller, way, form.onInvite, target.kind, signal);
+      const made = await call(caller, way, usual.onInvite, target.kind, signal);
       if (made.kind === 'none') {
         if (target.kind === 'device') tellRefusal(address.aor, target.device, made.answer);
         return made.result;
       }
-      const refusal = refusalOf(made.call.media, form.type, form.body.length);
-      if (refusal !== undefined) {
+      const fitted = formIn({ ...push, content }, usual, name, made.call.takes);
+      if (typeof fitted === 'string') {
         await made.call.end();
-        return withLeg(mismatch(refusal), made.call.leg);
+        return withLeg(mismatch(fitted), made.call.leg);
       }
-      return await ended(made.call, key, await send(made.call, attempt, form, marks, signal), attempt);
+      return await ended(made.call, key, await send(made.call, attempt, fitted, marks, signal), attempt);
     } finally {
       clock.clearTimeout(timer);
     }
+  }
+
+  /** The form that goes by this very session: as it is, in a message/cpim, or in the other form; or why there is none. */
+  function formIn(
+    push: Push & { readonly content: Content },
+    usual: SessionForm,
+    name: FormName,
+    takes: MsrpCapabilities,
+  ): SessionForm | string {
+    const form = fitting(push.content, usual, takes);
+    if (typeof form !== 'string' || takes.types === undefined) return form;
+    const other = bearer.transform?.(push, [...takes.types, ...(takesInside(takes) ?? [])]);
+    const made = other && plain(other, name);
+    return other === undefined || made === undefined ? form : fitting(other, made, takes);
   }
 
   function tellRefusal(aor: string, device: Device, answer: SipAnswer | undefined): void {
@@ -178,13 +188,13 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
   }
 
   /** Beyond it nobody waits, or the peer keeps a place by taking an octet now and then. */
-  const timeFor = ({ body }: Prepared, expiresAt: number): number =>
+  const timeFor = ({ body }: SessionForm, expiresAt: number): number =>
     Math.min(ATTEMPT_TIME + body.length / SLOWEST, Math.max(0, expiresAt - clock.now()));
 
   function send(
     { session }: MsrpCall,
     { push, confirmed }: DeliveryAttempt,
-    { type, fields, body }: Prepared,
+    { type, fields, body }: SessionForm,
     marks: readonly HeaderField[],
     signal: AbortSignal,
   ): Promise<SendOutcome> {
@@ -270,26 +280,6 @@ class Pool {
 /** Accept-Contact has asked for the application, and Contact for the device. */
 const keyOf = ({ address, target, push }: DeliveryAttempt): string =>
   `${address.aor} ${target.kind === 'device' ? target.device.id : ''} ${push.applicationId}`;
-
-function prepareOnce(content: Content, name: FormName): Prepared | undefined {
-  const form = formOf(content, name);
-  if (form === undefined || !form.headers.every(isMsrpHeader)) return undefined;
-  const [type, ...fields] = form.headers;
-  if (type === undefined) return undefined;
-  const headerBytes = headerOctets(form.headers);
-  return {
-    ...form,
-    type: type.value,
-    fields,
-    onInvite: fields.filter((field) => !ABOUT_THE_BODY.test(field.name)),
-    bytes: form.body.length + headerBytes,
-    headerBytes,
-    binary: isBinaryBody(form.body),
-  };
-}
-
-/** The body of an INVITE is the session description: what is said of the content must not be said of that. */
-const ABOUT_THE_BODY = /^(?:content-|mime-version$)/i;
 
 const withLeg = (result: DeliveryResult, leg: string | undefined): DeliveryResult & { readonly leg?: string } =>
   leg === undefined ? result : { ...result, leg };

@@ -2,7 +2,8 @@ import type { Device } from '../model/device.ts';
 import type { Content, Push } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
 import type { Bearer, DeliveryTarget, Offer } from './bearer.ts';
-import { carryOut, planFor, type Transformed } from './transform.ts';
+import { takesInside } from './msrp-form.ts';
+import { carryOut, planFor, type Transformed, transformFor } from './transform.ts';
 
 export interface TransformingOptions {
   /** Told of every attempt that carried content in another form. */
@@ -16,10 +17,16 @@ export type Transforming = (
   seen?: (device: Device) => Device | undefined,
 ) => Bearer;
 
+export type LateTransforming = (
+  push: Push & { readonly content: Content },
+  types: readonly string[],
+) => Content | undefined;
+
 /** How a bearer brings content: in its own messages, or by telling where it can be fetched as it was sent. */
 export type Carriage = 'carries' | 'refers';
 
-type Made = Extract<Transformed, { readonly content: Content }>;
+/** A transformation that was carried out. */
+export type Made = Extract<Transformed, { readonly content: Content }>;
 
 /**
  * Puts transformations before bearers: each sees a push as the device takes it, and offers `transform` where that is not
@@ -96,8 +103,23 @@ export function createTransforming(options: TransformingOptions = {}): Transform
  */
 export function seenByMsrp(device: Device): Device | undefined {
   const { msrp, until = 0 } = device.capabilities ?? {};
-  if (msrp === undefined || msrp === false || msrp.types === undefined || msrp.types.includes('*')) return undefined;
-  return { ...device, features: {}, capabilities: { types: msrp.types, until } };
+  if (msrp === undefined || msrp === false || msrp.types === undefined) return undefined;
+  const types = [...msrp.types, ...(takesInside(msrp) ?? [])];
+  return types.includes('*') ? undefined : { ...device, features: {}, capabilities: { types, until } };
 }
+
+/**
+ * The content in another form for who takes those types only; undefined where it may go as it is, or cannot be changed. For
+ * a bearer that hears of them when it delivers.
+ */
+export const createLateTransforming =
+  ({ onTransformed }: TransformingOptions, bearer: string): LateTransforming =>
+  (push, types) => {
+    const capabilities = { types, until: 0 };
+    const made = transformFor(push.content, { id: '', contact: '', features: {}, expiresAt: 0, capabilities });
+    if (made?.content === undefined) return undefined;
+    onTransformed?.(push, bearer, made);
+    return made.content;
+  };
 
 const no = (cause: string): Offer => ({ offer: 'no', code: PAP.TRANSFORMATION_FAILURE, cause });

@@ -42,8 +42,8 @@ const GATEWAYS_OWN = new Set(['x-wap-push-id', 'x-wap-push-info', 'x-push-profil
 const NOT_OF_THE_ENTITY = new Set(['content-type', 'content-length']);
 
 /**
- * Takes a push out of the message that brought it; out of a message/cpim where `opensCpim`, else that is content like any
- * other. Never throws.
+ * Takes a push out of the message that brought it; out of a message/cpim where its sender marked it as one or `opensCpim`,
+ * else that is content like any other. Never throws.
  */
 export function readEntity(headers: SipHeaders, body: Buffer, opensCpim = false): PushEntity {
   const type = headers.get('Content-Type') ?? '';
@@ -54,7 +54,7 @@ export function readEntity(headers: SipHeaders, body: Buffer, opensCpim = false)
     const media = parseMediaType(type);
     if (media?.type === 'message/external-body')
       return referred(media.parameters, body, headers.get('X-Wap-Push-Id') ?? '');
-    if (opensCpim && media?.type === CPIM_TYPE) return wrapped(body);
+    if ((opensCpim || profile === 'cpim') && media?.type === CPIM_TYPE) return wrapped(body);
   } catch (error) {
     return { profile: 'headers', type, headers: [], body, malformed: messageOf(error) };
   }

@@ -28,6 +28,8 @@ export interface PhoneMsrpOptions {
   readonly maxSize?: number;
   /** Default `*`. */
   readonly acceptTypes?: readonly string[];
+  /** What may be in a message/cpim. Default `*`. */
+  readonly acceptWrappedTypes?: readonly string[];
   /** Who connects where the caller leaves it open; `active`: the phone. Default passive. */
   readonly setup?: 'active' | 'passive';
   /** For sessions over TLS; without it they are refused. */
@@ -141,7 +143,7 @@ export class PhoneMsrp {
       host: this.#o.host,
       sessionId: String(this.#o.clock.now()),
       acceptTypes: this.#o.acceptTypes ?? ['*'],
-      acceptWrappedTypes: ['*'],
+      acceptWrappedTypes: this.#o.acceptWrappedTypes ?? ['*'],
       maxSize: this.#o.maxSize,
       direction: 'sendrecv',
       fingerprint: own.secure ? this.endpoint.fingerprint : undefined,

@@ -28,6 +28,9 @@ export interface Addressed {
   readonly headers: readonly HeaderField[];
 }
 
+/** Applications whose header is remembered: a Push Initiator may make up as many as it likes. */
+const MAX_APPLICATIONS = 1000;
+
 /** Undefined when an address of the attempt cannot stand in a SIP message (PAP code 2002). */
 export type Addresser = (attempt: DeliveryAttempt, method: string) => Addressed | undefined;
 
@@ -84,17 +87,17 @@ export function createAddresser(options: AddressedOptions): Addresser {
 /** Attempt 1 begins with 1, attempt 2 with 101: what challenges and redirections use up is never used again. */
 const firstCSeq = (attempt: number): number => (attempt - 1) * CSEQS_PER_REQUEST + 1;
 
-/** Accept-Contact of a push's application, made once for each push; undefined when nothing can be asked for. */
+/** Accept-Contact of a push's application; undefined when nothing can be asked for. There are few, so each is made once. */
 function applications(): (push: Push) => HeaderField | undefined {
-  const known = new WeakMap<Push, HeaderField | null>();
-  return (push) => {
-    let field = known.get(push);
-    if (field === undefined) {
-      const accept = acceptContactFor(push.applicationId);
-      field = accept === undefined ? null : { name: 'Accept-Contact', value: accept };
-      known.set(push, field);
-    }
-    return field ?? undefined;
+  const known = new Map<string, HeaderField | undefined>();
+  return ({ applicationId }) => {
+    const field = known.get(applicationId);
+    if (field !== undefined || known.has(applicationId)) return field;
+    const accept = acceptContactFor(applicationId);
+    const made = accept === undefined ? undefined : { name: 'Accept-Contact', value: accept };
+    if (known.size >= MAX_APPLICATIONS) known.clear();
+    known.set(applicationId, made);
+    return made;
   };
 }
 

@@ -75,23 +75,22 @@ export class Deliverer {
 
   /** Never rejects: whatever goes wrong is logged, and the claim's lease brings the recipient back. */
   async run(first: Claim): Promise<void> {
-    for (let claim: Claim | undefined = first; claim !== undefined; claim = await this.#safely(claim));
-  }
-
-  async #safely(claim: Claim): Promise<Claim | undefined> {
-    this.#o.leases.begin(claim);
-    try {
-      return await this.#once(claim);
-    } catch (error) {
-      this.#o.proofs.take(claim);
-      const { pushId, initiator } = claim.pushData;
-      this.#o.log.error(
-        { pushId, initiator, cause: messageOf(error) },
-        'an attempt could not be finished; its lease will bring the push back',
-      );
-      return undefined;
-    } finally {
-      this.#o.leases.end(claim);
+    const { leases, proofs, log } = this.#o;
+    for (let claim: Claim | undefined = first, next: Claim | undefined; claim !== undefined; claim = next) {
+      next = undefined;
+      leases.begin(claim);
+      try {
+        next = await this.#once(claim);
+      } catch (error) {
+        proofs.take(claim);
+        const { pushId, initiator } = claim.pushData;
+        log.error(
+          { pushId, initiator, cause: messageOf(error) },
+          'an attempt could not be finished; its lease will bring the push back',
+        );
+      } finally {
+        leases.end(claim);
+      }
     }
   }
 
@@ -117,7 +116,8 @@ export class Deliverer {
     if (wrong !== undefined) {
       return this.#settle(claim, finalOutcome(claim, 'undeliverable', PAP.CAPABILITIES_MISMATCH), [], wrong);
     }
-    if (way.kind === 'targets') return this.#attempt(claim, way.targets, registration, startedAt);
+    // `await`, here and below: a promise that is returned as it is takes two turns more of the microtask queue.
+    if (way.kind === 'targets') return await this.#attempt(claim, way.targets, registration, startedAt);
     if (way.kind === 'refused') {
       const state = way.code >= 5000 ? 'aborted' : 'undeliverable';
       return this.#settle(claim, finalOutcome(claim, state, way.code), [], way.cause);
@@ -219,7 +219,7 @@ export class Deliverer {
       registeredMeanwhile,
     });
     if (alone !== undefined && alone.earlier === undefined)
-      return this.#settle(claim, outcome, [alone.record], alone.result.cause);
+      return await this.#settle(claim, outcome, [alone.record], alone.result.cause);
     const causes = tried.map(({ result }) => result.cause).join('; ');
     return this.#settle(
       claim,

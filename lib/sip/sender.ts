@@ -121,23 +121,6 @@ export function createSipSender(options: SipSenderOptions): SipSender {
     });
   }
 
-  async function sendBy<A>(
-    leg: SipLeg,
-    request: OutboundRequest,
-    carry: Carry<A>,
-    headersFor: SendOptions['headersFor'],
-  ): Promise<A | SipAnswer> {
-    const outgoing: OutboundRequest =
-      headersFor === undefined ? request : { ...request, headers: [...request.headers, ...headersFor(leg)] };
-    try {
-      return await carry(leg, outgoing);
-    } catch (error) {
-      // A leg promises not to reject; if it does, whether the request left is not known.
-      log.error({ err: error, leg: leg.name }, 'a SIP leg failed');
-      return { kind: 'unknown', cause: 'the SIP leg failed' };
-    }
-  }
-
   async function sendOnce<A extends DialogAnswer>(
     request: OutboundRequest,
     carry: Carry<A>,
@@ -149,7 +132,15 @@ export function createSipSender(options: SipSenderOptions): SipSender {
     let answer: A | SipAnswer = notSent('PPG_E_LEG_DOWN', 'no SIP leg that can carry the request is ready');
     for (const leg of candidates) {
       if (!leg.ready) continue;
-      answer = await sendBy(leg, request, carry, headersFor);
+      const outgoing: OutboundRequest =
+        headersFor === undefined ? request : { ...request, headers: [...request.headers, ...headersFor(leg)] };
+      try {
+        answer = await carry(leg, outgoing);
+      } catch (error) {
+        // A leg promises not to reject; if it does, whether the request left is not known.
+        log.error({ err: error, leg: leg.name }, 'a SIP leg failed');
+        answer = { kind: 'unknown', cause: 'the SIP leg failed' };
+      }
       // What did not leave by one leg may leave by the next.
       if (answer.kind !== 'not-sent') return { answer, leg: leg.name };
     }

@@ -96,7 +96,7 @@ class PlainReader {
       if (code === GREATER || code === SLASH) return attributes;
       const name = this.#at === before || count === attributesPerElement ? undefined : this.#name();
       // Twice, or a name that every object has.
-      if (name === undefined || name in attributes) return undefined;
+      if (name === undefined || attributes[name] !== undefined) return undefined;
       if (text.charCodeAt(this.#at++) !== EQUALS) return undefined;
       const quote = text.charCodeAt(this.#at++);
       if (quote !== QUOTE && quote !== APOSTROPHE) return undefined;

@@ -158,7 +158,8 @@ function childrenOf(element: PapElement, rule: ElementRule, how: Strictness): re
     counts[place] = (counts[place] as number) + 1;
     children.push(validate(child, how));
   }
-  for (const [place, { name, occurs, tolerant }] of rule.children.entries()) {
+  for (let place = 0; place < counts.length; place++) {
+    const { name, occurs, tolerant } = rule.children[place] as ChildRule;
     const count = counts[place] as number;
     if (count < MINIMUM[occurs] && (how.strict || !tolerant)) throw invalid(`${element.name} holds no ${name}`);
     if (count <= MAXIMUM[occurs]) continue;

@@ -166,7 +166,8 @@ class DirectLeg implements SipLeg {
     if (!this.#ready) return notSent('PPG_E_LEG_DOWN', 'the direct leg is not started');
     try {
       const target = targetOf(request);
-      const found = await this.#find(target);
+      const finding = this.#find(target);
+      const found = finding instanceof Promise ? await finding : finding;
       if (found instanceof Error) return notSent('PPG_E_LEG_DOWN', found.message);
       const hops = hopsFor(found, target, sizeOf(request), this.#protocols.includes('udp'));
       if (hops.length === 0) return notSent('PPG_E_LEG_CANNOT', 'the request is too large for its transport');
@@ -230,11 +231,13 @@ class DirectLeg implements SipLeg {
     return `sip:${this.address ?? 'invalid'}${transport === undefined ? '' : `;transport=${transport}`}`;
   }
 
-  async #find(target: Target): Promise<readonly Hop[] | Error> {
+  /** At once where nothing has to be looked up. */
+  #find(target: Target): readonly Hop[] | Error | Promise<readonly Hop[] | Error> {
     try {
-      return await this.#locator.locate(target);
+      const located = this.#locator.locate(target);
+      return located instanceof Promise ? located.catch(asError) : located;
     } catch (error) {
-      return error instanceof Error ? error : new Error(messageOf(error));
+      return asError(error);
     }
   }
 
@@ -280,6 +283,8 @@ class DirectLeg implements SipLeg {
     });
   }
 }
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(messageOf(error)));
 
 const isSamePlace = (a: Hop, b: Hop): boolean => a.host === b.host && a.port === b.port;
 

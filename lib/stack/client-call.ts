@@ -62,6 +62,7 @@ export class ClientCall {
     this.#listener = listener;
     this.#number = parseCSeq(headers.get('CSeq') ?? '').number;
     this.#ring = host.clock.setTimeout(() => this.cancel('SIP;cause=408;text="no answer"'), ringFor);
+    host.began(this);
     this.#transaction = host.stack.invite(this.request, hop, {
       onResponse: (response) => this.#onResponse(response),
       onFailure: (failure, cause) => {
@@ -76,6 +77,11 @@ export class ClientCall {
     if (this.#answered || this.#cancelled) return;
     this.#cancelled = true;
     this.#transaction.cancel(reason);
+  }
+
+  /** Forgets everything without a word: the user agent stops. */
+  abandon(): void {
+    this.#close();
   }
 
   #onResponse(response: SipResponse): void {
@@ -128,8 +134,8 @@ export class ClientCall {
     }
     const dialog = this.#dialogFor(tag, response);
     if (dialog === undefined) return;
+    dialog.state.confirm(response); // before it counts as confirmed: one that cannot be read ends with the call
     dialog.early = false;
-    dialog.state.confirm(response);
     dialog.remember({ headers: this.request.headers.fields, body: this.request.body });
     dialog.agree(response.headers, sessionExpires(response.headers), 'uac');
     const ack = this.#listener.acknowledge?.(response) ?? {};
@@ -170,5 +176,6 @@ export class ClientCall {
     this.#host.clock.clearTimeout(this.#ring);
     for (const dialog of this.#dialogs.values()) if (dialog.early) dialog.finish('superseded');
     this.#dialogs.clear();
+    this.#host.over(this);
   }
 }

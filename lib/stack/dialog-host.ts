@@ -2,9 +2,47 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
 import type { HeaderField } from '../model/push.ts';
-import type { Dialog } from './dialog.ts';
+import type { DialogState } from './dialog-state.ts';
 import type { TimerValues } from './timers.ts';
-import type { ClientTransactionListener, Hop, InviteTransaction, SipStack, TransactionFailure } from './types.ts';
+import type {
+  ClientTransactionListener,
+  Hop,
+  InviteTransaction,
+  ServerTransaction,
+  SipStack,
+  TransactionFailure,
+} from './types.ts';
+
+/** Why a dialog ended. */
+export type DialogEnd =
+  /** We ended it. */
+  | 'local'
+  /** The peer ended it: BYE, NOTIFY that says terminated, CANCEL of what had been answered already. */
+  | 'remote'
+  /** The peer knows it no more: 481, 408 or silence (RFC 3261 section 12.2.1.2). */
+  | 'gone'
+  /** No ACK came to our 2xx (section 13.3.1.4). */
+  | 'no-ack'
+  /** Nobody refreshed the session (RFC 4028) or the subscription (RFC 6665) in time. */
+  | 'expired'
+  /** Another branch of the fork, or an early dialog whose call ended otherwise. */
+  | 'superseded'
+  /** The user agent stopped. */
+  | 'stopped';
+
+/** A dialog, as the table of all sees it. */
+export interface HostedDialog {
+  readonly state: DialogState;
+  /** A request that names it. */
+  receive(transaction: ServerTransaction): void;
+  /** Ends without a word to the peer. */
+  finish(reason: DialogEnd): void;
+}
+
+/** A call of ours that waits for its answers, or for those of other branches of a fork. */
+export interface HostedCall {
+  abandon(): void;
+}
 
 /** Finds the hop for a URI; `bytes` of the request decide between UDP and TCP. May reject. */
 export type HopFinder = (uri: string, bytes: number) => Hop | Promise<Hop>;
@@ -18,8 +56,10 @@ export interface DialogHost {
   /** The URI of our Contact. */
   contact(): string;
   readonly findHop: HopFinder;
-  add(dialog: Dialog): void;
-  remove(dialog: Dialog): void;
+  add(dialog: HostedDialog): void;
+  remove(dialog: HostedDialog): void;
+  began(call: HostedCall): void;
+  over(call: HostedCall): void;
 }
 
 /** The end of a request: its final response, or why there is none. */

@@ -126,14 +126,23 @@ export class DialogState {
     this.#target = contactUri(response.headers) ?? this.#target;
   }
 
-  /** RFC 3261 section 12.2: the target moves, the route set never does. */
+  /** RFC 3261 section 12.2: the target moves, the route set never does. A response's Contact may be no SIP URI: it stays. */
   refreshTarget(method: string, headers: SipHeaders): void {
-    if (TARGET_REFRESH.has(method)) this.#target = contactUri(headers) ?? this.#target;
+    if (!TARGET_REFRESH.has(method)) return;
+    try {
+      this.#target = contactUri(headers) ?? this.#target;
+    } catch {
+      // Who cannot be read is reached where he was.
+    }
   }
 
-  /** RFC 3261 section 12.2.2: false for a request that is older than one that came before; ACK and CANCEL are not asked. */
-  admits({ headers }: SipRequest): boolean {
+  /**
+   * RFC 3261 section 12.2.2: false for a request that is older than one that came before; ACK and CANCEL are not asked.
+   * Throws PPG_E_SIP_SYNTAX for one whose CSeq or Contact cannot be read.
+   */
+  admits({ method, headers }: SipRequest): boolean {
     const { number } = parseCSeq(headers.get('CSeq') ?? '');
+    if (TARGET_REFRESH.has(method)) contactUri(headers);
     if (this.#remoteCSeq !== undefined && number <= this.#remoteCSeq) return false;
     this.#remoteCSeq = number;
     return true;

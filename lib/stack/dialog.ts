@@ -3,7 +3,15 @@ import { parseCSeq } from '../codec/sip/cseq.ts';
 import type { SipRequest, SipResponse } from '../codec/sip/message.ts';
 import { respondTo } from '../codec/sip/respond-to.ts';
 import type { HeaderField } from '../model/push.ts';
-import { type DialogAuthorizer, type DialogHost, exchange, type Outcome, withHop } from './dialog-host.ts';
+import {
+  type DialogAuthorizer,
+  type DialogEnd,
+  type DialogHost,
+  exchange,
+  type HostedDialog,
+  type Outcome,
+  withHop,
+} from './dialog-host.ts';
 import type { DialogState, MessageParts } from './dialog-state.ts';
 import { InDialogAnswer } from './in-dialog-answer.ts';
 import { ALLOW } from './methods.ts';
@@ -18,23 +26,6 @@ import {
   supports,
 } from './session-timer.ts';
 import type { ServerTransaction } from './types.ts';
-
-/** Why a dialog ended. */
-export type DialogEnd =
-  /** We ended it. */
-  | 'local'
-  /** The peer ended it: BYE, NOTIFY that says terminated, CANCEL of what had been answered already. */
-  | 'remote'
-  /** The peer knows it no more: 481, 408 or silence (RFC 3261 section 12.2.1.2). */
-  | 'gone'
-  /** No ACK came to our 2xx (section 13.3.1.4). */
-  | 'no-ack'
-  /** Nobody refreshed the session (RFC 4028) or the subscription (RFC 6665) in time. */
-  | 'expired'
-  /** Another branch of the fork, or an early dialog whose call ended otherwise. */
-  | 'superseded'
-  /** The user agent stopped. */
-  | 'stopped';
 
 export interface DialogListener {
   /**
@@ -52,7 +43,7 @@ export interface DialogListener {
 export type DialogKind = 'invite' | 'subscription';
 
 /** One dialog (RFC 3261 section 12) with its INVITE usage: re-INVITE, UPDATE, session timer, BYE. */
-export class Dialog {
+export class Dialog implements HostedDialog {
   readonly state: DialogState;
   readonly kind: DialogKind;
   listener: DialogListener;
@@ -62,10 +53,10 @@ export class Dialog {
   readonly #host: DialogHost;
   readonly #timer: SessionTimer;
   #ended: DialogEnd | undefined;
-  /** A re-INVITE of ours is under way. */
-  #inviting = false;
-  /** The peer's INVITE that has no final response. */
-  #invited: ServerTransaction | undefined;
+  /** A re-INVITE of ours is under way, or an UPDATE with an offer. */
+  #offering = false;
+  /** That of the peer, while it has no final response. */
+  #offered: ServerTransaction | undefined;
   /** 2xx of ours that wait for their ACKs, by CSeq number. */
   readonly #unacknowledged = new Map<number, Repeater>();
   #endWhenAcknowledged: MessageParts | undefined;
@@ -104,7 +95,18 @@ export class Dialog {
   async request(method: string, parts: MessageParts = {}): Promise<Outcome> {
     if (this.#ended !== undefined) return notSent('ended', `the dialog has ended: ${this.#ended}`);
     if (method === 'INVITE') return this.#reinvite(parts);
+    if (method === 'UPDATE' && parts.body !== undefined && parts.body.length > 0) return this.#offer(method, parts);
     const outcome = await this.#send(method, parts);
+    this.#learn(method, outcome);
+    return outcome;
+  }
+
+  /** One offer at a time, and none before the ACK to a 2xx of ours (RFC 3261 section 14.1, RFC 3311 section 5.1). */
+  async #offer(method: 'INVITE' | 'UPDATE', parts: MessageParts): Promise<Outcome> {
+    if (this.#offering || this.#offered !== undefined || !this.settled) return notSent('busy', 'an offer is under way');
+    this.#offering = true;
+    const outcome = await this.#send(method, parts);
+    this.#offering = false;
     this.#learn(method, outcome);
     return outcome;
   }
@@ -133,11 +135,7 @@ export class Dialog {
   /** RFC 3261 section 14.1; a 491 is tried once more after a while that differs for the two ends. */
   async #reinvite(parts: MessageParts): Promise<Outcome> {
     for (let attempt = 1; ; attempt++) {
-      if (this.#inviting || this.#invited !== undefined) return notSent('busy', 'an INVITE is under way');
-      this.#inviting = true;
-      const outcome = await this.#send('INVITE', parts);
-      this.#inviting = false;
-      this.#learn('INVITE', outcome);
+      const outcome = await this.#offer('INVITE', parts);
       const again = outcome.kind === 'response' && outcome.response.status === 491 && attempt === 1;
       if (!again || this.#ended !== undefined) {
         if (outcome.kind === 'response' && outcome.response.status < 300) this.#lastBody = parts;
@@ -162,14 +160,21 @@ export class Dialog {
 
   #learn(method: string, outcome: Outcome): void {
     if (outcome.kind === 'failure') {
-      if (outcome.failure === 'timeout' && method !== 'NOTIFY') this.finish('gone');
+      if (outcome.failure === 'timeout' && method !== 'NOTIFY') this.#lose();
       return;
     }
     const { status, headers } = outcome.response;
     if (status < 300) {
       this.state.refreshTarget(method, headers);
       if (method === 'INVITE' || method === 'UPDATE') this.agree(headers, sessionExpires(headers), 'uac');
-    } else if (status === 481 || (status === 408 && this.kind === 'invite')) this.finish('gone');
+    } else if (status === 481) this.finish('gone');
+    else if (status === 408 && this.kind === 'invite') this.#lose();
+  }
+
+  /** RFC 3261 section 12.2.1.2: silence ends a call by BYE, since the peer may be there all the same. */
+  #lose(): void {
+    if (this.early) this.finish('gone');
+    else void this.end('gone');
   }
 
   // ---- session timer (RFC 4028)
@@ -196,7 +201,7 @@ export class Dialog {
       ? await this.request('UPDATE', { headers: asked })
       : await this.request('INVITE', { ...this.#lastBody, headers: [...typeOf, ...asked] });
     const refreshed = outcome.kind === 'response' && outcome.response.status < 300;
-    if (!refreshed && this.#ended === undefined) void this.end('expired');
+    if (!refreshed && this.#ended === undefined && !this.#timer.again()) void this.end('expired');
   }
 
   // ---- requests of the peer
@@ -220,7 +225,7 @@ export class Dialog {
     if (method === 'BYE') this.#onBye(transaction);
     else if (method === 'INVITE') this.#onReinvite(transaction);
     else if (method === 'UPDATE') this.#onUpdate(transaction);
-    else this.#pass(transaction, method === 'NOTIFY' ? 481 : 405);
+    else this.#pass(this.#answering(transaction), method === 'NOTIFY' ? 481 : 405);
   }
 
   /** RFC 3261 section 15.1.2 */
@@ -235,50 +240,47 @@ export class Dialog {
 
   /** RFC 3261 section 14.2 */
   #onReinvite(transaction: ServerTransaction): void {
-    const { request } = transaction;
-    if (this.#inviting) {
-      transaction.respond(respondTo(request, 491));
-      return;
-    }
-    if (this.#invited !== undefined) {
-      const headers = [{ name: 'Retry-After', value: String(randomInt(0, 11)) }];
-      transaction.respond(respondTo(request, 500, { headers }));
-      return;
-    }
-    if (answerTimer(request.headers) === 'too-small') {
-      transaction.respond(refusedTimer(request));
-      return;
-    }
-    this.#invited = transaction;
-    transaction.onTerminated(() => this.#noLongerInvited(transaction));
-    this.#pass(transaction, 488);
+    if (!this.#mayOffer(transaction)) return;
+    const answering = this.#answering(transaction);
+    // Section 9.2, for a listener that does not see to it himself.
+    answering.onCancel?.(() => answering.respond(respondTo(transaction.request, 487)));
+    this.#pass(answering, 488);
   }
 
   /** RFC 3311 section 5.2; one without a session description only refreshes (RFC 4028 section 7.4). */
   #onUpdate(transaction: ServerTransaction): void {
     const { request } = transaction;
-    if (answerTimer(request.headers) === 'too-small') {
-      transaction.respond(refusedTimer(request));
-      return;
-    }
     if (request.body.length > 0) {
-      this.#pass(transaction, 488);
-      return;
-    }
-    this.#answering(transaction).respond(respondTo(request, 200));
+      if (this.#mayOffer(transaction)) this.#pass(this.#answering(transaction), 488);
+    } else if (answerTimer(request.headers) === 'too-small') transaction.respond(refusedTimer(request));
+    else this.#answering(transaction).respond(respondTo(request, 200));
   }
 
-  #pass(transaction: ServerTransaction, otherwise: number): void {
-    if (transaction.request.method !== 'INVITE' && transaction.request.method !== 'UPDATE')
-      this.state.refreshTarget(transaction.request.method, transaction.request.headers);
-    const answering = this.#answering(transaction);
-    if (this.listener.onRequest === undefined)
-      answering.respond(
-        respondTo(transaction.request, otherwise, {
-          headers: otherwise === 405 ? [{ name: 'Allow', value: ALLOW }] : [],
-        }),
-      );
-    else this.listener.onRequest(answering, this);
+  /** Refuses what crosses an offer that has no answer yet; else the one that comes is noted. */
+  #mayOffer(transaction: ServerTransaction): boolean {
+    const { request } = transaction;
+    if (this.#offering) transaction.respond(respondTo(request, 491));
+    else if (this.#offered !== undefined) {
+      const headers = [{ name: 'Retry-After', value: String(randomInt(0, 11)) }];
+      transaction.respond(respondTo(request, 500, { headers }));
+    } else if (answerTimer(request.headers) === 'too-small') transaction.respond(refusedTimer(request));
+    else {
+      this.#offered = transaction;
+      transaction.onTerminated(() => this.#answered(transaction));
+      return true;
+    }
+    return false;
+  }
+
+  #pass(answering: ServerTransaction, otherwise: number): void {
+    const { request } = answering;
+    if (request.method !== 'INVITE' && request.method !== 'UPDATE')
+      this.state.refreshTarget(request.method, request.headers);
+    if (this.listener.onRequest !== undefined) this.listener.onRequest(answering, this);
+    else {
+      const headers = otherwise === 405 ? [{ name: 'Allow', value: ALLOW }] : [];
+      answering.respond(respondTo(request, otherwise, { headers }));
+    }
   }
 
   #answering(transaction: ServerTransaction): ServerTransaction {
@@ -289,15 +291,15 @@ export class Dialog {
   #onAnswer(transaction: ServerTransaction, response: SipResponse): SipResponse {
     const { request } = transaction;
     if (response.status < 200) return response;
-    if (request.method === 'INVITE') this.#noLongerInvited(transaction);
+    this.#answered(transaction);
     if (response.status >= 300) return response;
     this.state.refreshTarget(request.method, request.headers);
     if (request.method === 'INVITE' || request.method === 'UPDATE') this.accept(transaction, response);
     return response;
   }
 
-  #noLongerInvited(transaction: ServerTransaction): void {
-    if (this.#invited === transaction) this.#invited = undefined;
+  #answered(transaction: ServerTransaction): void {
+    if (this.#offered === transaction) this.#offered = undefined;
   }
 
   /** Sees to a 2xx of ours to INVITE or UPDATE that is about to leave: session timer, and repetition until the ACK. */
@@ -351,8 +353,8 @@ export class Dialog {
     for (const repeater of this.#unacknowledged.values()) repeater.stop();
     this.#unacknowledged.clear();
     // RFC 3261 section 15.1.2
-    const invited = this.#invited;
-    if (invited !== undefined) invited.respond(respondTo(invited.request, 487));
+    const offered = this.#offered;
+    if (offered !== undefined) offered.respond(respondTo(offered.request, 487));
     for (const wake of this.#wakes) wake();
     this.#host.remove(this);
     try {

@@ -1,6 +1,7 @@
 import { splitList } from '../codec/sip/list.ts';
 import type { SipHeaders } from '../codec/sip/message.ts';
 import { formatNameAddr, parseNameAddr } from '../codec/sip/name-addr.ts';
+import { excerpt, syntaxError } from '../codec/sip/syntax.ts';
 import { formatUri, parseSipOnly, uriParam } from '../codec/sip/uri.ts';
 import type { HeaderField } from '../model/push.ts';
 import type { Hop } from './types.ts';
@@ -24,7 +25,12 @@ export function contactUri(headers: SipHeaders): string | undefined {
   const value = headers.get('Contact');
   if (value === undefined) return undefined;
   const { uri } = parseNameAddr(splitList(value)[0] ?? '');
-  parseSipOnly(uri);
+  try {
+    parseSipOnly(uri);
+  } catch {
+    // 416, as of a request URI, would say the wrong thing
+    throw syntaxError(`not a SIP URI in a Contact: ${excerpt(uri)}`);
+  }
   return uri;
 }
 

@@ -126,7 +126,8 @@ export class ServerCall {
     const { request } = inDialog;
     if (request.method === 'PRACK') this.#onPrack(inDialog);
     else if (this.#listener.onRequest !== undefined) this.#listener.onRequest(inDialog, dialog);
-    else inDialog.respond(respondTo(request, request.method === 'INVITE' || request.method === 'UPDATE' ? 488 : 405));
+    else if (request.method === 'INVITE' || request.method === 'UPDATE') inDialog.respond(respondTo(request, 488));
+    else inDialog.respond(respondTo(request, 405, { headers: [{ name: 'Allow', value: ALLOW }] }));
   }
 
   /** RFC 3262 section 3: 481 for one that acknowledges nothing. */

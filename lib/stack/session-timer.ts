@@ -20,8 +20,18 @@ export function sessionExpires(headers: SipHeaders): SessionExpires | undefined 
   const match = value === undefined ? null : /^\s*(\d{1,9})\s*(;.*)?$/.exec(value);
   if (match === null) return undefined;
   const interval = Number(match[1]);
-  const refresher = match[2] === undefined ? undefined : paramOf(parseParams(match[2]), 'refresher')?.toLowerCase();
+  const refresher = refresherIn(match[2]);
   return refresher === 'uac' || refresher === 'uas' ? { interval, refresher } : { interval };
+}
+
+/** What cannot be read names nobody. */
+function refresherIn(params: string | undefined): string | undefined {
+  if (params === undefined) return undefined;
+  try {
+    return paramOf(parseParams(params), 'refresher')?.toLowerCase();
+  } catch {
+    return undefined;
+  }
 }
 
 const lists = (headers: SipHeaders, name: string, wanted: string): boolean =>
@@ -61,6 +71,8 @@ export class SessionTimer {
   readonly #refresh: () => void;
   readonly #expire: () => void;
   #handle: TimerHandle;
+  /** Seconds between the refresh and the end, while there may be a second try. */
+  #left: number | undefined;
 
   constructor(clock: Clock, refresh: () => void, expire: () => void) {
     this.#clock = clock;
@@ -73,12 +85,27 @@ export class SessionTimer {
     this.stop();
     if (agreed === undefined || agreed.interval < MIN_SESSION_EXPIRES) return;
     // Half-way for the refresher; the other waits until a little before the end (section 10).
-    const seconds = ours ? agreed.interval / 2 : agreed.interval - Math.min(32, agreed.interval / 3);
+    const end = agreed.interval - Math.min(32, agreed.interval / 3);
+    const seconds = ours ? agreed.interval / 2 : end;
+    this.#left = ours ? end - seconds : undefined;
     this.#handle = this.#clock.setTimeout(() => (ours ? this.#refresh() : this.#expire()), seconds * 1000);
+  }
+
+  /**
+   * The refresh was refused, or another INVITE was in its way: it is tried once more before the end (section 10). False
+   * when it has been.
+   */
+  again(): boolean {
+    const left = this.#left;
+    if (left === undefined) return false;
+    this.stop();
+    this.#handle = this.#clock.setTimeout(() => this.#refresh(), (left / 2) * 1000);
+    return true;
   }
 
   stop(): void {
     this.#clock.clearTimeout(this.#handle);
     this.#handle = undefined;
+    this.#left = undefined;
   }
 }

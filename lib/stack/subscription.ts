@@ -6,8 +6,8 @@ import { tagOf } from '../codec/sip/name-addr.ts';
 import { paramOf, parseParams } from '../codec/sip/params.ts';
 import { respondTo } from '../codec/sip/respond-to.ts';
 import type { HeaderField } from '../model/push.ts';
-import { Dialog, type DialogEnd } from './dialog.ts';
-import type { DialogAuthorizer, DialogHost, Outcome } from './dialog-host.ts';
+import { Dialog } from './dialog.ts';
+import type { DialogAuthorizer, DialogEnd, DialogHost, Outcome } from './dialog-host.ts';
 import { DialogState, type MessageParts } from './dialog-state.ts';
 import { eventKey } from './notifier.ts';
 import type { Hop, ServerTransaction, TransactionFailure } from './types.ts';
@@ -123,7 +123,10 @@ export class ClientSubscription {
       { name: 'Expires', value: String(expires) },
     ];
     const outcome = await dialog.request('SUBSCRIBE', { ...parts, headers: [...own, ...(parts.headers ?? [])] });
-    if (outcome.kind === 'response' && outcome.response.status < 300) this.#expireAfter(expiresOf(outcome.response));
+    if (outcome.kind !== 'response') return outcome;
+    const { status } = outcome.response;
+    if (status < 300) this.#expireAfter(expiresOf(outcome.response));
+    else if (isEnd(status)) this.#close(this.#ending ? 'local' : 'gone');
     return outcome;
   }
 
@@ -192,7 +195,7 @@ export class ClientSubscription {
     const { request } = transaction;
     const state = subscriptionState(request.headers.get('Subscription-State'));
     if (request.method !== 'NOTIFY') {
-      transaction.respond(respondTo(request, 405));
+      transaction.respond(respondTo(request, 405, { headers: [{ name: 'Allow', value: 'NOTIFY' }] }));
       return;
     }
     if (state === undefined) {
@@ -225,6 +228,10 @@ export class ClientSubscription {
     if (this.#dialog !== undefined) this.#listener.onEnd?.(reason, this.#last);
   }
 }
+
+/** Refusals of a refresh after which there is no subscription (RFC 6665 section 4.1.2.2); 481 is the dialog's own end. */
+const isEnd = (status: number): boolean => ENDS.has(status) || (status >= 480 && status <= 485);
+const ENDS: ReadonlySet<number> = new Set([404, 405, 410, 416, 489, 501, 604]);
 
 const expiresOf = ({ headers }: SipResponse): number | undefined => {
   const value = headers.get('Expires')?.trim();

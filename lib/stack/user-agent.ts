@@ -6,8 +6,9 @@ import { tagOf } from '../codec/sip/name-addr.ts';
 import { respondTo } from '../codec/sip/respond-to.ts';
 import { type CallListener, ClientCall } from './client-call.ts';
 import { Dialog, type DialogListener } from './dialog.ts';
-import type { DialogAuthorizer, DialogHost, HopFinder, Outcome } from './dialog-host.ts';
+import type { DialogAuthorizer, DialogHost, HopFinder, HostedCall, HostedDialog, Outcome } from './dialog-host.ts';
 import { DialogState, keyOfInbound, type MessageParts } from './dialog-state.ts';
+import { ALLOW } from './methods.ts';
 import { granted, Notifier, type NotifierOptions, type NotifierPort } from './notifier.ts';
 import { plainHop } from './route-set.ts';
 import { ServerCall } from './server-call.ts';
@@ -51,7 +52,8 @@ export class UserAgent implements DialogHost {
   readonly contact: () => string;
   readonly findHop: HopFinder;
   readonly #maxDialogs: number;
-  readonly #dialogs = new Map<string, Dialog>();
+  readonly #dialogs = new Map<string, HostedDialog>();
+  readonly #calls = new Set<HostedCall>();
   /** Subscriptions that have not ended; those without a dialog wait for their first NOTIFY. */
   readonly #subscriptions = new Map<string, Set<ClientSubscription>>();
   /** Requests outside dialogs whose transactions live, by what RFC 3261 section 8.2.2.2 calls the same request. */
@@ -189,16 +191,25 @@ export class UserAgent implements DialogHost {
   stop(): void {
     for (const ofCall of [...this.#subscriptions.values()]) for (const one of [...ofCall]) one.abandon();
     for (const dialog of [...this.#dialogs.values()]) dialog.finish('stopped');
+    for (const call of [...this.#calls]) call.abandon();
   }
 
   // ---- the table of dialogs
 
-  add(dialog: Dialog): void {
+  add(dialog: HostedDialog): void {
     this.#dialogs.set(dialog.state.key, dialog);
   }
 
-  remove(dialog: Dialog): void {
+  remove(dialog: HostedDialog): void {
     if (this.#dialogs.get(dialog.state.key) === dialog) this.#dialogs.delete(dialog.state.key);
+  }
+
+  began(call: HostedCall): void {
+    this.#calls.add(call);
+  }
+
+  over(call: HostedCall): void {
+    this.#calls.delete(call);
   }
 
   #receive(transaction: ServerTransaction): void {
@@ -265,6 +276,9 @@ export class UserAgent implements DialogHost {
 
   #receiveOther(transaction: ServerTransaction, otherwise: number): void {
     if (this.#onRequest !== undefined) this.#onRequest(transaction);
-    else if (transaction.request.method !== 'ACK') transaction.respond(respondTo(transaction.request, otherwise));
+    else if (transaction.request.method !== 'ACK') {
+      const headers = otherwise === 405 ? [{ name: 'Allow', value: ALLOW }] : [];
+      transaction.respond(respondTo(transaction.request, otherwise, { headers }));
+    }
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { SipHeaders, type SipRequest } from '../../lib/codec/sip/message.ts';
 import { respondTo } from '../../lib/codec/sip/respond-to.ts';
 import type { CallListener } from '../../lib/stack/client-call.ts';
-import type { DialogEnd } from '../../lib/stack/dialog.ts';
+import type { DialogEnd } from '../../lib/stack/dialog-host.ts';
 import type { Hop } from '../../lib/stack/types.ts';
 import { describeWith, SIPP } from '../support/debian.ts';
 import { LossyPair } from './lossy.ts';

@@ -64,10 +64,17 @@ function refusalOf({ method, uri, headers }: SipRequest): Refusal | undefined {
   } catch (error) {
     return { status: error instanceof PpgError ? (error.sipStatus ?? 400) : 400, headers: {} };
   }
-  const required = method === 'CANCEL' ? [] : headers.all('Require');
-  // The gateway has no extension that a request could insist on.
-  return required.length === 0 ? undefined : { status: 420, headers: { Unsupported: required.join(', ') } };
+  if (method === 'CANCEL') return undefined;
+  const within = tagOf(headers.get('To') ?? '') !== undefined;
+  const unknown = optionsIn(headers.all('Require')).filter((option) => !within || !IN_DIALOG.has(option.toLowerCase()));
+  return unknown.length === 0 ? undefined : { status: 420, headers: { Unsupported: unknown.join(', ') } };
 }
+
+/** Extensions that a request within a call may insist on; outside of one the gateway has none (RFC 4028, RFC 3262). */
+const IN_DIALOG: ReadonlySet<string> = new Set(['timer', '100rel']);
+
+const optionsIn = (values: readonly string[]): string[] =>
+  values.flatMap((value) => value.split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()])));
 
 export class DirectRequest implements RequestLike {
   readonly method: string;

@@ -107,11 +107,14 @@ describe('the direct leg sends', () => {
     const { port } = device.at('udp');
     const small = await exchange(outbound({ nextHop: `sip:127.0.0.1:${port}`, body: Buffer.alloc(700) }));
     assert.equal(small.seen.flow.protocol, 'udp');
-    const refused = await exchange(outbound({ nextHop: `sip:127.0.0.1:${port}`, body: Buffer.alloc(1300) }));
-    assert.equal(refused.seen.flow.protocol, 'udp');
-    const tcp = device.at('tcp').port;
-    const taken = await exchange(outbound({ nextHop: `sip:127.0.0.1:${tcp}`, body: Buffer.alloc(1300) }));
+    const taken = await exchange(outbound({ nextHop: `sip:127.0.0.1:${port}`, body: Buffer.alloc(1300) }));
     assert.equal(taken.seen.flow.protocol, 'tcp');
+    const { port: alone } = peer;
+    const refused = under.leg.request(outbound({ nextHop: `sip:127.0.0.1:${alone}`, body: Buffer.alloc(1300) }));
+    assert.match((await peer.datagrams.next()).toString('latin1'), /^MESSAGE /);
+    await under.leg.stop();
+    assert.equal((await refused).kind, 'unknown');
+    await under.leg.start();
     const forced = await exchange(outbound({ nextHop: hop('udp'), body: Buffer.alloc(1300) }));
     assert.equal(forced.seen.flow.protocol, 'udp');
   });
@@ -308,16 +311,14 @@ describe('the address of the direct leg', () => {
     assert.equal((await addressOf({ advertise: 'gw.example:5081' }))[0], 'gw.example:5081');
   });
 
-  it('is one of several, one for each port, and the advertised ones beside those that are bound', async () => {
-    const { leg, stack } = makeLeg({ advertise: 'gw.example' }, [
-      { protocol: 'udp', host: '127.0.0.1', port: 0 },
-      { protocol: 'tcp', host: '127.0.0.1', port: 0 },
-    ]);
+  it('is one of several, one for each port, which UDP and TCP share, and the advertised ones beside those that are bound', async () => {
+    const { leg, stack } = makeLeg({ advertise: 'gw.example' }, [UDP, TCP, TCP]);
     await leg.start();
-    const [first = 0, second = 0] = stack.listening.map(({ port }) => port);
+    const ports = new Set(stack.listening.map(({ port }) => port));
+    assert.equal(ports.size, 2);
     assert.deepEqual(
       [...(leg.addresses ?? [])].sort(),
-      [first, second].flatMap((port) => [`127.0.0.1:${port}`, `gw.example:${port}`]).sort(),
+      [...ports].flatMap((port) => [`127.0.0.1:${port}`, `gw.example:${port}`]).sort(),
     );
     await leg.stop();
   });

@@ -16,7 +16,9 @@ export interface OwnAbilities {
 }
 
 export interface OptionsHandlerOptions extends Partial<OwnAbilities> {
-  readonly own: Pick<OwnAddress, 'isIdentity'>;
+  readonly own: Pick<OwnAddress, 'isIdentity' | 'isServer'>;
+  /** Whether no app is behind the gateway where a request came in: its bare address means the gateway then. Default: never. */
+  readonly isLast?: (req: RequestLike) => boolean;
   /** URI at which it takes requests like this one. Default: it does not know, and there is no Contact. */
   readonly contactFor?: (req: RequestLike) => string | undefined;
   readonly log: Logger;
@@ -54,10 +56,11 @@ export function ownAbilities(has: {
 
 /**
  * OPTIONS to the gateway's identity is answered 200 with what it can do (RFC 3261 section 11.2), the features of its Contact
- * among it (RFC 3840 section 7); all else goes to next().
+ * among it (RFC 3840 section 7), and so is one to its bare address where there is no app, since that is how cores see whether
+ * an application server lives; all else goes to next().
  */
 export function createOptionsHandler(options: OptionsHandlerOptions): SipHandler {
-  const { own, log, supported = [], contactFor } = options;
+  const { own, log, supported = [], contactFor, isLast = () => false } = options;
   const least = ownAbilities({ imdn: false, regEvent: false, omaPush: false });
   const { allow = least.allow, accept = least.accept, events = [] } = options;
   const headers = {
@@ -69,7 +72,7 @@ export function createOptionsHandler(options: OptionsHandlerOptions): SipHandler
   };
   const features = `;automata;methods="${allow.join(',')}"${events.length > 0 ? `;events="${events.join(',')}"` : ''}`;
   return (req, res, next) => {
-    if (!own.isIdentity(req.uri)) {
+    if (!own.isIdentity(req.uri) && !(isLast(req) && own.isServer(req.uri))) {
       next();
       return;
     }

@@ -80,7 +80,13 @@ export function createSipHandlers(options: SipHandlersOptions): HandlersByMethod
     ],
     [
       'OPTIONS',
-      createOptionsHandler({ own, log, ...abilities, contactFor: (req) => options.contactAt(legOf(legs, req)) }),
+      createOptionsHandler({
+        own,
+        log,
+        ...abilities,
+        isLast: (req) => standalone || legOf(legs, req)?.name === 'direct',
+        contactFor: (req) => options.contactAt(legOf(legs, req)),
+      }),
     ],
     [
       'MESSAGE',

@@ -56,6 +56,25 @@ describe('OPTIONS', () => {
     }
   });
 
+  it('to the bare address is answered where no app is behind it', () => {
+    const handler = createOptionsHandler({ own, log: silentLogger, isLast: () => true });
+    for (const [uri, statuses] of [
+      ['sip:10.0.0.9:5070', [200]],
+      ['sip:10.0.0.9:5070;transport=tcp', [200]],
+      ['sip:10.0.0.9', []],
+      ['sip:alice@10.0.0.9:5070', []],
+      ['sip:alice@example.com', []],
+    ] as const) {
+      const res = new FakeResponse();
+      handler(fakeRequest({ uri }), res, () => undefined);
+      assert.deepEqual(
+        res.sent.map(({ status }) => status),
+        statuses,
+        uri,
+      );
+    }
+  });
+
   it('an answer that cannot be sent harms nobody', () => {
     const res = new FakeResponse();
     res.throwing = true;

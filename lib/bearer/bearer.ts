@@ -1,5 +1,5 @@
 import type { RecipientAddress } from '../model/address.ts';
-import type { DeliveryResult } from '../model/delivery.ts';
+import type { BearerResult } from '../model/delivery.ts';
 import type { Device } from '../model/device.ts';
 import type { Push } from '../model/push.ts';
 
@@ -42,6 +42,6 @@ export interface Bearer {
   readonly confirms?: boolean;
   /** Says, without any I/O, whether it could carry this push to this target. */
   offers(push: Push, target: DeliveryTarget): Offer;
-  /** Tries once. Never rejects; `leg` names what carried it. */
-  deliver(attempt: DeliveryAttempt): Promise<DeliveryResult & { readonly leg?: string }>;
+  /** Tries once. Never rejects. */
+  deliver(attempt: DeliveryAttempt): Promise<BearerResult>;
 }

@@ -1,10 +1,11 @@
 import type { Logger } from '../base/log.ts';
-import type { DeliveryResult } from '../model/delivery.ts';
+import type { BearerResult, DeliveryResult } from '../model/delivery.ts';
 import { PAP } from '../model/result-codes.ts';
 import { followRedirects, type RedirectPolicy } from '../sip/redirect.ts';
 import type { SipSender } from '../sip/sender.ts';
 import { type AddressedOptions, addressedOctets, createAddresser } from './addressed.ts';
 import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts';
+import { afterRedirections } from './redirected.ts';
 import { createReferenceWriter, REFERENCE_TYPE, type ReferenceOptions, takesReferences } from './reference.ts';
 import { cannot, failed } from './refusals.ts';
 import { DEFAULT_READINGS, type StatusReadings, sipOutcome } from './sip-outcome.ts';
@@ -40,7 +41,7 @@ export function createIndirectionBearer(bearer: IndirectionBearerOptions): Beare
     return { offer: 'transform', how: 'a reference to be fetched' };
   }
 
-  async function deliver(attempt: DeliveryAttempt): Promise<DeliveryResult & { readonly leg?: string }> {
+  async function deliver(attempt: DeliveryAttempt): Promise<BearerResult> {
     const { push, target } = attempt;
     if (push.content === undefined) return failed(PAP.SERVICE_FAILURE, 'the content of the push is gone');
     const reference = references.write(attempt, push.content);
@@ -56,10 +57,9 @@ export function createIndirectionBearer(bearer: IndirectionBearerOptions): Beare
     );
     const { answer, leg } = sent;
     const read = referred(sipOutcome(answer, { confirmed: attempt.confirmed, target: target.kind, readings }));
-    const result =
-      followed.length === 0 ? read : { ...read, cause: `${read.cause} (redirected to ${followed.join(', ')})` };
+    const result = afterRedirections(read, followed);
     log.debug(
-      { push: push.key, callId: attempt.callId, leg, result: result.kind, cause: result.cause },
+      { push: push.key, callId: attempt.callId, leg, result: result.kind, cause: result.cause, followed },
       'MESSAGE with a reference ended',
     );
     return leg === undefined ? result : { ...result, leg };

@@ -2,7 +2,7 @@ import type { Logger } from '../base/log.ts';
 import { parseMediaType } from '../codec/mime/content-type.ts';
 import { headerOctets } from '../codec/mime/header-block.ts';
 import type { RecipientAddress } from '../model/address.ts';
-import type { DeliveryResult } from '../model/delivery.ts';
+import type { BearerResult } from '../model/delivery.ts';
 import type { Device } from '../model/device.ts';
 import { messageMisfit } from '../model/device-knowledge.ts';
 import type { Content, Push } from '../model/push.ts';
@@ -17,6 +17,7 @@ import { type Form, type FormName, formOf } from './envelope.ts';
 import { type ImdnAsker, type ImdnForm, takesCpim } from './imdn.ts';
 import { remembered } from './prepared.ts';
 import { createFormChoice, type FormChoice, takesMultipart } from './profile.ts';
+import { afterRedirections } from './redirected.ts';
 import { cannot, failed } from './refusals.ts';
 import { DEFAULT_READINGS, type StatusReadings, sipOutcome } from './sip-outcome.ts';
 
@@ -112,7 +113,7 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
     return form.name === 'mime-base64' ? { offer: 'transform', how: 'base64 in MIME' } : { offer: 'yes' };
   }
 
-  async function deliver(attempt: DeliveryAttempt): Promise<DeliveryResult & { readonly leg?: string }> {
+  async function deliver(attempt: DeliveryAttempt): Promise<BearerResult> {
     const { push, target, address } = attempt;
     if (push.content === undefined) return failed(PAP.SERVICE_FAILURE, 'the content of the push is gone');
     const form = choose(push, target, address);
@@ -132,10 +133,9 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
     if (target.kind === 'device' && followed.length === 0) tellRefusal(address.aor, target.device, form, answer);
     const read = sipOutcome(answer, { confirmed: attempt.confirmed, target: target.kind, readings });
     const told = read.kind === 'accepted' && asking !== undefined ? { ...read, proofComes: true } : read;
-    const result =
-      followed.length === 0 ? told : { ...told, cause: `${told.cause} (redirected to ${followed.join(', ')})` };
+    const result = afterRedirections(told, followed);
     log.debug(
-      { push: push.key, callId: attempt.callId, leg, result: result.kind, cause: result.cause },
+      { push: push.key, callId: attempt.callId, leg, result: result.kind, cause: result.cause, followed },
       'MESSAGE ended',
     );
     return leg === undefined ? result : { ...result, leg };

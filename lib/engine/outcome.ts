@@ -1,5 +1,5 @@
 import type { Writable } from '../base/writable.ts';
-import type { Claim, DeliveryResult, Outcome } from '../model/delivery.ts';
+import type { BearerResult, Claim, DeliveryResult, Outcome } from '../model/delivery.ts';
 import type { AttemptRecord, Push } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import type { Attempted } from '../model/states.ts';
@@ -138,7 +138,7 @@ function giveUp(claim: Claim, results: readonly DeliveryResult[], deliveredBy: '
 export function attemptRecord(
   claim: Claim,
   target: { readonly id: string; readonly bearer: string; readonly callId: string; readonly startedAt: number },
-  result: DeliveryResult & { readonly leg?: string },
+  result: BearerResult,
   endedAt: number,
 ): AttemptRecord {
   const record: Writable<AttemptRecord> = {
@@ -150,7 +150,7 @@ export function attemptRecord(
     endedAt,
     result: resultName(result),
     code: 'code' in result ? result.code : PAP.OK,
-    cause: result.cause,
+    cause: result.followed === undefined ? result.cause : `${result.cause} to ${result.followed.join(', ')}`,
   };
   if (result.leg !== undefined) record.leg = result.leg;
   return record;

@@ -42,6 +42,13 @@ export type DeliveryResult =
     }
   | { readonly kind: 'unknown'; readonly code: number; readonly cause: string };
 
+/** What a bearer answers: `leg` carried it. */
+export type BearerResult = DeliveryResult & {
+  readonly leg?: string;
+  /** SIP URIs that it was redirected to. They may be subscribers': `cause`, which is logged, does not name them. */
+  readonly followed?: readonly string[];
+};
+
 /**
  * What somebody said of a push besides the answer to its attempt, mostly later: the device has it, or will not take it.
  */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { DEFAULT_LIMITS, DEFAULT_RETRY } from '../../../lib/engine/limits.ts';
-import { type OutcomeContext, outcomeOf } from '../../../lib/engine/outcome.ts';
+import { attemptRecord, type OutcomeContext, outcomeOf } from '../../../lib/engine/outcome.ts';
 import type { DeliveryResult } from '../../../lib/model/delivery.ts';
 import { claim, push, qos, record } from '../../support/model.ts';
 
@@ -33,6 +33,19 @@ const retry = (why: 'offline' | 'busy' | 'overload' | 'error', after?: number): 
 
 const confirmed = claim({ pushData: push({ qos: qos('confirmed') }) });
 const preferred = claim({ pushData: push({ qos: qos('preferconfirmed') }) });
+
+describe('record of an attempt', () => {
+  const by = { id: 'aor', bearer: 'sip-message', callId: 'a@b', startedAt: NOW };
+
+  it('has the cause, and where a redirection led', () => {
+    assert.equal(attemptRecord(confirmed, by, refused, NOW).cause, 'sip 603');
+    const redirected = { ...refused, cause: 'sip 603, redirected', followed: ['sip:a@b.example', 'sip:c@b.example'] };
+    assert.equal(
+      attemptRecord(confirmed, by, redirected, NOW).cause,
+      'sip 603, redirected to sip:a@b.example, sip:c@b.example',
+    );
+  });
+});
 
 describe('outcome of an attempt', () => {
   it('one device that has it makes the recipient delivered, whatever the others say', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../../../../lib/base/log.ts';
@@ -57,6 +57,21 @@ describe('SQLite store', () => {
     release();
     await Promise.all(calls);
     assert.equal((await (await folder.openKilled(T0)).counts()).pending, 2);
+  });
+
+  it('leaves nothing of a subscriber that was erased in its file', async () => {
+    const store = await folder.open(T0);
+    const [user, body] = ['to-be-forgotten', Buffer.from('a secret for to-be-forgotten. '.repeat(20))];
+    for (let i = 0; i < 20; i++) await submit(store, `w${i}`, { users: [`user${i}`], body: Buffer.alloc(700, 'w') });
+    const claim = await submitAndClaim(store, 'k1', { users: [user], body, notifyUrl: undefined });
+    await settle(store, claim, delivered);
+    await submit(store, 'k2', { users: [user, 'bob'], body, notifyUrl: undefined });
+    await store.operator?.erase({ aor: `sip:${user}@example.com`, at: T0 + 1 });
+    await store.cancel({ initiator: 'pi', pushId: 'k2@pi.example.com', addresses: [], at: T0 + 2 });
+    await store.close();
+    const left = readFileSync(folder.file);
+    assert.ok(left.includes('sip:user7@example.com'), 'the file was searched');
+    assert.equal(left.indexOf(user), -1);
   });
 
   it('shares a transaction between calls that come while it is busy', async () => {

@@ -1,4 +1,5 @@
-import type { TimerHandle } from '../../base/clock.ts';
+import type { Clock, TimerHandle } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
 import { bracketed } from '../../codec/sip/host.ts';
 import type { SipHeaders, SipMessage, SipRequest } from '../../codec/sip/message.ts';
 import { parseUri } from '../../codec/sip/uri.ts';
@@ -6,10 +7,10 @@ import { writeSip } from '../../codec/sip/write.ts';
 import type { DialogState, MessageParts } from '../../stack/dialog-state.ts';
 import { Repeater } from '../../stack/repeater.ts';
 import { type SessionExpires, SessionTimer, sessionExpires } from '../../stack/session-timer.ts';
-import type { Flow, Hop, InviteTransaction, ListenPoint, ServerTransaction } from '../../stack/types.ts';
-import type { StopReason } from './call-records.ts';
+import type { TimerValues } from '../../stack/timers.ts';
+import type { Flow, Hop, InviteTransaction, ListenPoint, ServerTransaction, SipStack } from '../../stack/types.ts';
+import type { CallRecords, StopReason } from './call-records.ts';
 import type { Client } from './client.ts';
-import type { SipdContext } from './context.ts';
 import { type HopResult, hopOf } from './hop.ts';
 import { unsolicitedMeta } from './meta.ts';
 
@@ -17,6 +18,16 @@ import { unsolicitedMeta } from './meta.ts';
 const LONGEST_SUBSCRIPTION = 86_400;
 /** Milliseconds: as long as a transaction may last. */
 const GRACE = 64_000;
+
+/** What a dialog needs of the server around it. */
+export interface AppDialogHost {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly timers: TimerValues;
+  readonly stack: SipStack;
+  readonly dialogs: { remove(dialog: AppDialog): void };
+  readonly records: CallRecords;
+}
 
 export interface AppDialogParts {
   /** What applications call it. */
@@ -53,7 +64,7 @@ export class AppDialog {
   readonly invited: Set<ServerTransaction>;
   /** The application gave up, and the 2xx crossed its CANCEL: it ends as soon as it is acknowledged. */
   endWhenAcknowledged = false;
-  readonly #context: SipdContext;
+  readonly #context: AppDialogHost;
   readonly #flow: Flow;
   readonly #timer: SessionTimer;
   /** 2xx of ours that wait for their ACKs, by CSeq number. */
@@ -66,7 +77,7 @@ export class AppDialog {
   /** Our last session description: what a refresh offers. */
   #offer: MessageParts = {};
 
-  constructor(context: SipdContext, parts: AppDialogParts) {
+  constructor(context: AppDialogHost, parts: AppDialogParts) {
     this.#context = context;
     this.id = parts.id;
     this.kind = parts.kind;
@@ -226,7 +237,9 @@ export class AppDialog {
       onResponse: (response) => {
         if (response.status < 200) return;
         if (response.status >= 300) {
-          failed();
+          // RFC 4028 section 10: what another INVITE is in the way of, or the peer cannot now, is tried once more.
+          const isGone = response.status === 408 || response.status === 481;
+          if (isGone || !this.#timer.again()) failed();
           return;
         }
         this.#sendStateless(this.state.ack(number, {}));

@@ -26,16 +26,18 @@ export function hopOf(requestUri: string, route: string, listening: readonly Lis
   const hostAndParams = uri.slice(uri.lastIndexOf('@') + 1);
   const semicolon = hostAndParams.indexOf(';');
   const params = semicolon < 0 ? '' : hostAndParams.slice(semicolon).toLowerCase();
+  const maddr = /;maddr=([^;]+)/.exec(params)?.[1];
   let at: HostPort;
+  let host: string;
   try {
     at = parseHostPort(semicolon < 0 ? hostAndParams : hostAndParams.slice(0, semicolon));
+    host = maddr === undefined ? at.host : parseHostPort(maddr).host;
   } catch (error) {
     return refused(`invalid request-uri: ${messageOf(error)}`);
   }
   const transport = /;transport=([^;]*)/.exec(params)?.[1];
   const protocol = protocolFor(secure ? secured(transport) : transport, listening);
   if (protocol === undefined) return refused('requested protocol/transport not available');
-  const host = /;maddr=([^;]+)/.exec(params)?.[1] ?? at.host;
   return {
     kind: 'hop',
     hop: { protocol, host, port: at.port ?? (protocol === 'tls' ? DEFAULT_TLS_PORT : DEFAULT_PORT) },

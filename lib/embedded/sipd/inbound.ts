@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { messageOf } from '../../base/errors.ts';
+import { messageOf, PpgError } from '../../base/errors.ts';
 import { parseCSeq } from '../../codec/sip/cseq.ts';
 import type { SipRequest, SipResponse } from '../../codec/sip/message.ts';
 import { tagOf } from '../../codec/sip/name-addr.ts';
 import { respondTo } from '../../codec/sip/respond-to.ts';
 import { writeSip } from '../../codec/sip/write.ts';
+import { contactUri, recordedRoute } from '../../stack/route-set.ts';
 import { answerTimer, refusedTimer } from '../../stack/session-timer.ts';
 import type { ServerTransaction } from '../../stack/types.ts';
 import { type Held, hasToTag, responseOf, sendAnswer, toTagOf, WITH_CONTACT } from './answer.ts';
@@ -50,7 +51,8 @@ export class Inbound {
       else this.#takeAlone(transaction);
     } catch (error) {
       this.#context.log.warn({ err: error, method: request.method }, 'a request could not be taken');
-      if (request.method !== 'ACK') transaction.respond(respondTo(request, 500));
+      const status = error instanceof PpgError ? (error.sipStatus ?? 500) : 500;
+      if (request.method !== 'ACK') transaction.respond(respondTo(request, status));
     }
   }
 
@@ -89,6 +91,9 @@ export class Inbound {
       if (hasToTag(request)) return 481;
       if (!headers.has('Contact') || tagOf(headers.get('From') ?? '') === undefined) return 400;
     }
+    // The dialog that the answer makes is made of these (RFC 3261 section 12.1.1): throws what is answered 400.
+    contactUri(headers);
+    recordedRoute(headers);
     return this.#context.dialogs.size >= this.#context.limits.maxDialogs ? 503 : undefined;
   }
 

@@ -137,9 +137,13 @@ export class Outbound {
     return answer.confirm(commandId, cancelOf(inviting.transaction.request, reason));
   }
 
-  /** The client is gone: nobody is there to cancel, or to hear. */
+  /** The client is gone: nobody is there to hear, and nobody is to go on ringing for him, perhaps without an end. */
   forget(client: Client): void {
-    for (const [id, inviting] of this.#inviting) if (inviting.client === client) this.#inviting.delete(id);
+    for (const [id, inviting] of this.#inviting) {
+      if (inviting.client !== client) continue;
+      this.#inviting.delete(id);
+      inviting.transaction.cancel();
+    }
   }
 }
 

@@ -38,9 +38,9 @@ interface Told {
 
 /**
  * Reads a third-party REGISTER (3GPP TS 24.229 section 5.4.1.7): To is the user, Contact the S-CSCF, Expires the lifetime
- * (0: left). The
- * body is what the filter criteria asked for: the UE's REGISTER and its 200 as `message/sip`, service information,
- * several of them as multipart, or nothing; what cannot be read counts as nothing. Undefined when To names no user.
+ * (0: left), unless that contact names one itself. The body is what the filter criteria asked for: the UE's REGISTER and its
+ * 200 as `message/sip`, service information, several of them as multipart, or nothing; what cannot be read counts as nothing.
+ * Undefined when To names no user.
  */
 export function readThirdPartyRegister(
   request: Pick<RequestLike, 'get' | 'body' | 'rawBody'>,
@@ -49,7 +49,8 @@ export function readThirdPartyRegister(
   const aor = aorOfHeader(request.get('To'), context.domain);
   if (aor === undefined) return undefined;
   const told = readBody(request);
-  const expires = readSeconds(request.get('Expires')) ?? told.asked ?? DEFAULT_EXPIRES;
+  const [scscf] = readContacts([request.get('Contact')]).contacts;
+  const expires = scscf?.expires ?? readSeconds(request.get('Expires')) ?? told.asked ?? DEFAULT_EXPIRES;
   const beside = request.get('P-Associated-URI');
   const identities = beside === undefined ? told.identities : [...told.identities, ...elements(beside)];
   const aors = implicitSet(aor, identities, context.domain);
@@ -71,7 +72,6 @@ export function readThirdPartyRegister(
     if (seconds === 0) removed.push(departed(contact));
     else devices.push(deviceOf(contact, context.now + seconds * 1000, granted));
   }
-  const [scscf] = readContacts([request.get('Contact')]).contacts;
   return {
     aors,
     isWholeSet,

@@ -161,6 +161,13 @@ describe('third-party REGISTER', () => {
     assert.equal(readWell('', undefined, { Expires: '0' }).kind, 'deregistered');
   });
 
+  it('the lifetime may stand in the Contact (RFC 3261 section 10.2.1.1)', () => {
+    const contact = (expires: string): string => `<sip:scscf.example.com:6060>;expires=${expires}`;
+    assert.equal(readWell('', undefined, { Contact: contact('0') }).kind, 'deregistered');
+    assert.equal(readWell('', undefined, { Contact: contact('60') }).expiresAt, NOW + 60_000);
+    assert.equal(readWell('', undefined, { Contact: contact('x') }).expiresAt, NOW + 7_200_000);
+  });
+
   it('Expires 0 with the REGISTER says which device left', () => {
     const update = readWell(REGISTER.replace('expires=600000', 'expires=0'), 'message/sip', { Expires: '0' });
     assert.equal(update.kind, 'registered');

@@ -14,8 +14,9 @@ import type {
 } from '../leg.ts';
 import { guardedHandler } from '../safe-handler.ts';
 import { answerOfSrf, notSent, refusal, unknown } from './answer.ts';
-import { toSrfCall } from './frame.ts';
-import { type SrfDialog, type SrfInvite, type SrfLike, type SrfResponse, srfPort } from './srf-like.ts';
+import { type SrfCall, toSrfCall } from './frame.ts';
+import { connectionTo, type HopOpening } from './hop-opening.ts';
+import { type SrfDialog, type SrfInvite, type SrfLike, type SrfPort, type SrfResponse, srfPort } from './srf-like.ts';
 import { sendWithin } from './within.ts';
 
 /** Longest ringing, milliseconds (RFC 3261 section 16.6, timer C); the direct leg has the same. */
@@ -39,6 +40,10 @@ export interface DrachtioDialogsOptions {
   /** Milliseconds a request may go without a final answer. */
   readonly guard: number;
   readonly domain: string | undefined;
+  /** By whom the first request to a hop goes alone, as those of the leg do. */
+  readonly hops: HopOpening;
+  /** False when nothing may be sent any more. */
+  readonly ready: () => boolean;
 }
 
 /** INVITE and SUBSCRIBE of the drachtio leg, by createUAC of drachtio-srf in its callback form. */
@@ -57,16 +62,34 @@ export class DrachtioDialogs {
   }
 
   begin(request: OutboundRequest, options: DialogOptions): Promise<DialogAnswer> {
-    const { clock, log, guard, srf } = this.#options;
-    const port = srfPort(srf);
+    const port = srfPort(this.#options.srf);
     if (port.createUAC === undefined) return refuse('PPG_E_LEG_CANNOT', 'this Srf has no createUAC()');
     const isCall = request.method === 'INVITE';
     const call = toSrfCall(request, this.#options.domain);
     if (call.kind === 'cannot') return refuse(call.code, call.reason);
     // drachtio-srf would make up an answer to the offer in the 2xx.
     if (isCall && call.options.body === undefined) return refuse('PPG_E_LEG_CANNOT', 'an INVITE without an offer');
-    const { body, headers, proxy } = call.options;
     const create = port.createUAC.bind(port);
+    const hop = connectionTo(call.options.proxy ?? call.uri);
+    const opened = hop === undefined ? undefined : this.#options.hops.enter(hop);
+    if (opened === undefined) return this.#create(create, call, hop, request, options);
+    return opened.then(() => {
+      if (isCall && options.signal?.aborted === true) return CANCELLED;
+      if (!this.#options.ready()) return notSent('PPG_E_LEG_DOWN', 'no link to the drachtio server');
+      return this.#create(create, call, hop, request, options);
+    });
+  }
+
+  #create(
+    create: NonNullable<SrfPort['createUAC']>,
+    call: Extract<SrfCall, { readonly kind: 'call' }>,
+    hop: string | undefined,
+    request: OutboundRequest,
+    options: DialogOptions,
+  ): Promise<DialogAnswer> {
+    const { clock, log, guard, hops } = this.#options;
+    const isCall = request.method === 'INVITE';
+    const { body, headers, proxy } = call.options;
     return new Promise((resolve) => {
       const state: { sent?: SrfInvite; settled: boolean; timer: TimerHandle } = { settled: false, timer: undefined };
       const settle = (answer: DialogAnswer): void => {
@@ -75,6 +98,7 @@ export class DrachtioDialogs {
         this.#open.delete(lost);
         clock.clearTimeout(state.timer);
         options.signal?.removeEventListener('abort', cancel);
+        if (hop !== undefined) hops.heard(hop, isHeard(answer));
         resolve(answer);
       };
       const lost = (cause: string): void => settle(unknown(cause));
@@ -111,7 +135,10 @@ export class DrachtioDialogs {
               state.sent = sent;
               if (options.signal?.aborted === true) cancel();
             },
-            cbProvisional: (response) => options.onProvisional?.(response.status, (name) => response.get(name)),
+            cbProvisional: (response) => {
+              if (hop !== undefined) hops.heard(hop, true);
+              options.onProvisional?.(response.status, (name) => response.get(name));
+            },
           },
           (error, dialog) => {
             if (dialog === undefined || error) {
@@ -246,6 +273,10 @@ class DrachtioDialog implements SipDialog {
     for (const listener of this.#endListeners.splice(0)) listener(reason);
   }
 }
+
+/** Whether somebody beyond the server answered. */
+const isHeard = (answer: DialogAnswer): boolean =>
+  answer.kind === 'dialog' || (answer.kind === 'response' && !answer.local);
 
 /** As the direct leg answers when a 2xx crosses the CANCEL. */
 const CANCELLED: SipAnswer = {

@@ -86,7 +86,10 @@ class DrachtioLeg implements SipLeg {
       );
     const { clock, domain } = options;
     this.#hops = new HopOpening(clock);
-    this.#dialogs = new DrachtioDialogs({ srf: this.#sender, clock, log: this.#log, guard: this.#guard, domain });
+    this.#dialogs = new DrachtioDialogs({
+      ...{ srf: this.#sender, clock, log: this.#log, guard: this.#guard, domain, hops: this.#hops },
+      ready: () => this.ready,
+    });
     this.#notifiers = new DrachtioNotifiers({ srf: options.srf, clock, log: this.#log, guard: this.#guard, domain });
     this.#link = watchSrf(this.#sender, this.#log);
     this.#inboundLink = this.#sender === options.srf ? this.#link : watchSrf(options.srf, this.#log);

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { createDrachtioLeg } from '../../../../lib/sip/drachtio/drachtio-leg.ts';
 import type { SrfDialog, SrfPort, SrfUacOptions } from '../../../../lib/sip/drachtio/srf-like.ts';
 import type { OutboundRequest, SipLeg } from '../../../../lib/sip/leg.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { FakeSrf } from '../../../support/fake-srf.ts';
 
 type CreateUac = NonNullable<SrfPort['createUAC']>;
@@ -103,6 +103,42 @@ describe('dialogs of the drachtio leg', () => {
       [options.uri, options.method, options.localSdp, options.proxy],
       ['sip:bob@example.com', 'INVITE', 'v=0', 'sip:hop.example.com'],
     );
+  });
+
+  it('the first call to a TCP hop goes alone, the others when somebody has answered it', async () => {
+    const nextHop = 'sip:hop.example.com;transport=tcp';
+    void leg.invite({ ...INVITE, nextHop });
+    const waiting = [leg.invite({ ...INVITE, nextHop }), leg.subscribe({ ...SUBSCRIBE, nextHop })];
+    const elsewhere = leg.invite(INVITE);
+    assert.equal(srf.held.length, 2);
+    srf.held[0]?.progress.cbProvisional?.({ status: 100, get: () => undefined } as never);
+    await settle();
+    assert.deepEqual(
+      srf.held.map(({ options }) => options.method),
+      ['INVITE', 'INVITE', 'INVITE', 'SUBSCRIBE'],
+    );
+    srf.emit('close');
+    for (const answer of [...waiting, elsewhere]) assert.equal((await answer).kind, 'unknown');
+    assert.equal(clock.pending, 0);
+  });
+
+  it('calls that wait for a hop are not sent when the link is lost or they are given up', async () => {
+    const nextHop = 'sip:hop.example.com;transport=tcp';
+    void leg.invite({ ...INVITE, nextHop });
+    const abort = new AbortController();
+    const givenUp = leg.invite({ ...INVITE, nextHop }, { signal: abort.signal });
+    abort.abort();
+    clock.tick(2_000);
+    const cancelled = await givenUp;
+    assert.equal(cancelled.kind === 'response' && cancelled.status, 487);
+    srf.emit('close');
+    srf.up();
+    void leg.subscribe({ ...SUBSCRIBE, nextHop });
+    const lost = leg.invite({ ...INVITE, nextHop });
+    srf.emit('close');
+    assert.equal((await lost).kind, 'not-sent');
+    assert.equal(srf.held.length, 2);
+    assert.equal(clock.pending, 0);
   });
 
   it('a lost link settles what is under way as unknown, and ends the dialogs that the server forgets', async () => {

@@ -26,7 +26,7 @@ export interface NotificationPostOptions {
   /** Sender-name of the documents. */
   readonly name?: string | undefined;
   /** How the gateway shows itself to each initiator. Default: it does not. */
-  readonly identities?: Pick<NotifyIdentities, 'of'>;
+  readonly identities?: Pick<NotifyIdentities, 'of' | 'mayGo'>;
 }
 
 /** What of a PI's answer is read: a resultnotification-response is a few hundred octets. */
@@ -70,6 +70,9 @@ export function createNotificationPost(options: NotificationPostOptions): Notifi
       const { authorization } = identity ?? {};
       if (authorization !== undefined && url.protocol !== 'https:' && !options.allowPrivate) {
         return { ok: false, hopeless: true, cause: 'credentials do not go over plain HTTP' };
+      }
+      if (identity !== undefined && options.identities?.mayGo(notification.initiator, url) === false) {
+        return { ok: false, hopeless: true, cause: 'the account may not have results sent to that host' };
       }
       try {
         const request = {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { targetMatcher } from '../security/policy.ts';
 import { readCredentials, type TlsOptions } from '../stack/tls-options.ts';
 
 /** How the gateway says who it is when it sends results to an initiator. */
@@ -14,6 +15,8 @@ export interface NotifyIdentityOptions {
 export interface NotifyAccount {
   readonly name: string;
   readonly notify?: NotifyIdentityOptions | undefined;
+  /** `notifyTargets`: hosts that may see the identity. */
+  readonly allow?: { readonly notifyTargets?: readonly string[] | undefined } | undefined;
 }
 
 /** What a POST to one initiator is made with. */
@@ -25,6 +28,7 @@ export interface NotifyIdentity {
 /** The identities by account. An identity that stays the same is the same object, so that its connections are kept. */
 export class NotifyIdentities {
   #byName: ReadonlyMap<string, NotifyIdentity>;
+  #targets: ReadonlyMap<string, (url: URL) => boolean> = new Map();
 
   /** Throws PPG_E_OPTIONS for certificates that cannot be used. */
   constructor(accounts: readonly NotifyAccount[]) {
@@ -35,19 +39,27 @@ export class NotifyIdentities {
   /** Reads others; the function puts them in place. Throws PPG_E_OPTIONS. */
   prepare(accounts: readonly NotifyAccount[]): () => void {
     const byName = new Map<string, NotifyIdentity>();
-    for (const { name, notify } of accounts) {
+    const targets = new Map<string, (url: URL) => boolean>();
+    for (const { name, notify, allow } of accounts) {
       if (notify === undefined) continue;
+      if (allow?.notifyTargets !== undefined) targets.set(name, targetMatcher(allow.notifyTargets));
       const before = this.#byName.get(name);
       const now = identityOf(notify);
       byName.set(name, before !== undefined && isDeepStrictEqual(before, now) ? before : now);
     }
     return () => {
       this.#byName = byName;
+      this.#targets = targets;
     };
   }
 
   of(initiator: string): NotifyIdentity | undefined {
     return this.#byName.get(initiator);
+  }
+
+  /** Whether the identity may be shown there: a URL may have been given before the account had an identity, or fewer targets. */
+  mayGo(initiator: string, url: URL): boolean {
+    return this.#targets.get(initiator)?.(url) ?? true;
   }
 }
 

@@ -180,17 +180,22 @@ function oneOf(
   };
 }
 
-function notifyCheck(targets: readonly string[] | undefined): Policy | undefined {
-  if (targets === undefined) return undefined;
+/** Whether a URL is one of the targets of `allow.notifyTargets`. */
+export function targetMatcher(targets: readonly string[]): (url: URL) => boolean {
   const withPort = new Set(targets.filter((target) => PORT.test(target)).map(lower));
   const isHost = hostMatcher(targets.filter((target) => !PORT.test(target)));
+  return ({ hostname, port, protocol }) => {
+    const effective = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
+    return isHost(hostname) || withPort.has(`${hostname}:${effective}`);
+  };
+}
+
+function notifyCheck(targets: readonly string[] | undefined): Policy | undefined {
+  if (targets === undefined) return undefined;
+  const isTarget = targetMatcher(targets);
   return ({ notifyUrl }) => {
     if (notifyUrl === undefined) return undefined;
-    const url = URL.canParse(notifyUrl) ? new URL(notifyUrl) : undefined;
-    if (url !== undefined) {
-      const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
-      if (isHost(url.hostname) || withPort.has(`${url.hostname}:${port}`)) return undefined;
-    }
+    if (URL.canParse(notifyUrl) && isTarget(new URL(notifyUrl))) return undefined;
     return { rule: 'allow.notifyTargets', reason: 'this account may not have results sent to that host' };
   };
 }

@@ -77,6 +77,19 @@ describe('how the gateway shows itself to notify URLs', () => {
     assert.deepEqual(seen, [`Basic ${Buffer.from('ppg:pä:ss').toString('base64')}`, 'Bearer abc.def', undefined]);
   });
 
+  it('not where a URL leads that was given before the account had an identity', async () => {
+    const { url, seen } = await sink();
+    const account = { name: 'one', allow: { notifyTargets: ['pi.test', new URL(url).host] } };
+    const known = new NotifyIdentities([account]);
+    assert.equal((await send(url, known)).ok, true);
+    const notify = { bearer: 'abc.def' };
+    known.prepare([{ ...account, notify }])();
+    assert.equal((await send(url, known)).ok, true);
+    known.prepare([{ ...account, notify, allow: { notifyTargets: ['pi.test'] } }])();
+    const { ok, hopeless } = await send(url, known);
+    assert.deepEqual([ok, hopeless, seen], [false, true, [undefined, 'Bearer abc.def']]);
+  });
+
   it('never by following a redirect', async () => {
     const { url, seen } = await sink();
     for (const status of [301, 302, 303, 307, 308]) {

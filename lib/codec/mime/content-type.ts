@@ -12,6 +12,8 @@ export interface MediaType {
 export const MAX_CONTENT_TYPE = 2048;
 const MAX_PARAMETERS = 32;
 
+const NO_PARAMETERS: ReadonlyMap<string, string> = new Map();
+
 const TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/;
 
 /**
@@ -24,9 +26,10 @@ export function parseMediaType(value: string): MediaType | undefined {
   const end = value.indexOf(';');
   const type = (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
   if (!TYPE.test(type)) return undefined;
+  if (end < 0) return { type, parameters: NO_PARAMETERS };
   const parameters = new Map<string, string>();
   let conflict: string | undefined;
-  let at = end < 0 ? value.length : end + 1;
+  let at = end + 1;
   while (at < value.length) {
     if (parameters.size === MAX_PARAMETERS) return undefined;
     const equals = value.indexOf('=', at);

@@ -16,6 +16,7 @@ const LESS_THAN = 0x3c;
 const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not pass
 const FORBIDDEN = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+const BEYOND_ASCII = /[\u0080-\u00ff]/;
 
 export interface PartHeaders {
   readonly headers: readonly HeaderField[];
@@ -71,8 +72,10 @@ function unfold(headers: HeaderField[], line: string): void {
 
 /** Header octets are UTF-8 where they can be (RFC 6532), else each octet is a character: nothing is lost. */
 function text(body: Buffer, start: number, end: number): string {
+  const characters = body.toString('latin1', start, end);
+  if (!BEYOND_ASCII.test(characters)) return characters;
   const octets = body.subarray(start, end);
-  return isUtf8(octets) ? octets.toString('utf8') : octets.toString('latin1');
+  return isUtf8(octets) ? octets.toString('utf8') : characters;
 }
 
 const isBlank = (octet: number | undefined): boolean => octet === SPACE || octet === TAB;

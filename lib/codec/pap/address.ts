@@ -1,4 +1,5 @@
 import { PpgError } from '../../base/errors.ts';
+import type { Writable } from '../../base/writable.ts';
 import type { RecipientAddress } from '../../model/address.ts';
 import { aorOf, hostOf, isGlobalNumber, type SipIdentity, sipIdentity } from './sip-identity.ts';
 
@@ -71,12 +72,15 @@ export function parseAddress(text: string, options: AddressOptions): RecipientAd
   return recipient(text, identity, instance === undefined ? undefined : readInstance(instance));
 }
 
+const NO_QUALIFIERS: ReadonlyMap<string, string> = new Map();
+
 /** `PLMN/INSTANCE=…/@ppg.example.com`: the type, its qualifiers, and a host that is left aside. */
-function readSpecifier(text: string): { name: string; qualifiers: Map<string, string> } {
+function readSpecifier(text: string): { name: string; qualifiers: ReadonlyMap<string, string> } {
   const at = text.indexOf('@');
   const host = at < 0 ? undefined : text.slice(at + 1);
   if (host !== undefined && hostOf(host.replace(PORT, '')) === undefined) throw bad('names no valid host after the @');
   const [name = '', ...rest] = (at < 0 ? text : text.slice(0, at)).replace(/\/$/, '').split('/');
+  if (rest.length === 0) return { name: name.trim().toUpperCase(), qualifiers: NO_QUALIFIERS };
   const qualifiers = new Map<string, string>();
   for (const qualifier of rest) {
     const equals = qualifier.indexOf('=');
@@ -148,12 +152,12 @@ function readInstance(value: string): string {
   return instance;
 }
 
-const recipient = (text: string, identity: SipIdentity, instance?: string): RecipientAddress => ({
-  text,
-  aor: identity.aor,
-  ...(identity.gruu !== undefined && { gruu: identity.gruu }),
-  ...(instance !== undefined && { instance }),
-});
+function recipient(text: string, { aor, gruu }: SipIdentity, instance?: string): RecipientAddress {
+  const address: Writable<RecipientAddress> = { text, aor };
+  if (gruu !== undefined) address.gruu = gruu;
+  if (instance !== undefined) address.instance = instance;
+  return address;
+}
 
 const bad = (what: string, cause?: unknown): PpgError =>
   new PpgError('PPG_E_ADDRESS', `the address ${what}`, { cause });

@@ -153,15 +153,26 @@ export function createRegistrations(options: RegistrationsOptions): Registration
     learn: (registration) => inTurn(registration.aor, () => learn(registration)),
     async apply(update) {
       const others = new Set<string>();
-      const merge = (aor: string): Promise<void> =>
-        inTurn(aor, async () => {
-          const known = await recall(aor);
-          if (update.isWholeSet === false) for (const other of known?.identities ?? NOBODY) others.add(other);
-          await learn(mergeRegistration(known, update, aor, clock.now()));
-        });
-      await Promise.all(update.aors.map(merge));
+      await Promise.all(
+        update.aors.map((aor) =>
+          inTurn(aor, async () => {
+            const known = await recall(aor);
+            if (update.isWholeSet === false) for (const other of known?.identities ?? NOBODY) others.add(other);
+            await learn(mergeRegistration(known, update, aor, clock.now()));
+          }),
+        ),
+      );
       for (const aor of update.aors) others.delete(aor);
-      if (others.size > 0) await Promise.all([...others].map(merge));
+      if (others.size === 0) return;
+      await Promise.all(
+        [...others].map((aor) =>
+          inTurn(aor, async () => {
+            const known = await recall(aor);
+            // Erased since: the record of another one must not bring it back.
+            if (known !== undefined) await learn(mergeRegistration(known, update, aor, clock.now()));
+          }),
+        ),
+      );
     },
     forget(aor) {
       cache.delete(aor);

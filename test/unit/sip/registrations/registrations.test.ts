@@ -352,6 +352,14 @@ describe('registrations', () => {
       assert.deepEqual([await known(ALICE), await known(TEL)], [false, true]);
     });
 
+    it('does not bring back who was erased', async () => {
+      store.rows.delete(TEL);
+      registrations.forget(TEL);
+      await registrations.apply(update([device('a', clock.now() + HOUR)], { isWholeSet: false }));
+      await registrations.apply(update([], { kind: 'deregistered', isWholeSet: false }));
+      assert.deepEqual([await known(ALICE), await known(TEL), store.rows.has(TEL)], [false, undefined, false]);
+    });
+
     it('is no concern of who speaks of one address alone', async () => {
       await registrations.apply(update([], { kind: 'deregistered' }));
       assert.deepEqual([await known(ALICE), await known(TEL)], [false, true]);

@@ -164,8 +164,9 @@ function qos(parent: ValidElement): PapQos | undefined {
     networkRequired: element.flag('network-required'),
     bearerRequired: element.flag('bearer-required'),
   };
-  const network = element.text('network');
-  const bearer = element.text('bearer');
+  // As the empty ones above: nothing is named, so nothing that is not here can be required.
+  const network = element.text('network') || undefined;
+  const bearer = element.text('bearer') || undefined;
   if (network !== undefined) quality.network = network;
   if (bearer !== undefined) quality.bearer = bearer;
   return quality;

@@ -95,6 +95,20 @@ describe('the version of a document', () => {
   });
 });
 
+describe('what a client leaves empty', () => {
+  it('is as if it were not there', () => {
+    const attributes = 'source-reference="" ppg-notify-requested-to=""';
+    const qos = '<quality-of-service network="" bearer="" bearer-required="true"/>';
+    const push = `<push-message push-id="1" ${attributes}><address address-value="a"/>${qos}</push-message>`;
+    const message = readPap(Buffer.from(`<pap>${push}</pap>`));
+    assert.ok(message.message === 'push-message');
+    assert.deepEqual(
+      [message.sourceReference, message.notifyUrl, message.qos?.network, message.qos?.bearer],
+      [undefined, undefined, undefined, undefined],
+    );
+  });
+});
+
 describe('the encoding of a document', () => {
   const document = (value: string, declared = '') =>
     `<?xml version="1.0"${declared}?><pap product-name="${value}"><cancel-message push-id="1"/></pap>`;

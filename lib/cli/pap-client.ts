@@ -166,8 +166,10 @@ export class PapClient {
       );
     }
     if (status === 403) {
-      const why = octets.toString('utf8', 0, MAX_SENTENCE).split(/\p{Cc}/u, 1)[0];
-      throw new PpgError('PPG_E_UNAUTHENTICATED', `${url} takes nothing from this client (HTTP 403): ${why}`);
+      throw new PpgError(
+        'PPG_E_UNAUTHENTICATED',
+        `${url} takes nothing from this client (HTTP 403): ${sentenceOf(octets)}`,
+      );
     }
     if (status === 429) throw new PpgError('PPG_E_UNAUTHENTICATED', `${url} asks to wait (HTTP 429); try again later`);
     return { status, type: answered, octets };
@@ -177,6 +179,11 @@ export class PapClient {
     try {
       return readPap(octets);
     } catch (error) {
+      if (status >= 400)
+        throw new PpgError(
+          'PPG_E_STATE',
+          `${this.#target.url} answered HTTP ${status} and no PAP document: ${sentenceOf(octets)}`,
+        );
       throw new PpgError(
         'PPG_E_STATE',
         `${this.#target.url} answered HTTP ${status} and no PAP document; is it a PAP endpoint?`,
@@ -187,6 +194,10 @@ export class PapClient {
     }
   }
 }
+
+/** What a server says in place of a document, on one line. */
+const sentenceOf = (octets: Buffer): string =>
+  octets.toString('utf8', 0, MAX_SENTENCE).split(/\p{Cc}/u, 1)[0] || 'it does not say why; is it a PAP endpoint?';
 
 /** The entities of a multipart answer; none when it is a document alone, or cannot be read as the multipart it says it is. */
 function entitiesOf({ type, octets }: HttpAnswer): readonly MimePart[] {

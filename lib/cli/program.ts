@@ -7,6 +7,7 @@ import { DEFAULT_PAP_URL } from './pap-target.ts';
 /** Where serve has it by default. */
 const DEFAULT_ADMIN_URL = 'http://127.0.0.1:8080/admin';
 
+import { PpgError } from '../base/errors.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -87,7 +88,8 @@ function defineInitiator(program: Command, on: On, terminal: Terminal): void {
   on(
     withTarget(program.command('push'))
       .description('submit a push by PAP; exit code 0 when it was accepted, with --wait when it was delivered')
-      .argument('<file>', 'content to push, - for standard input')
+      .usage('[options] <file>')
+      .argument('[file]', 'content to push, - for standard input')
       .requiredOption('--to <address...>', 'sip:user@domain, user@domain, +digits, or WAPPUSH=…; several are possible')
       .requiredOption('--type <mime>', 'content type, parameters included')
       .option('--app <application>', 'application on the device, such as mms.ua')
@@ -99,7 +101,12 @@ function defineInitiator(program: Command, on: On, terminal: Terminal): void {
       .option('--pending-only', 'with --replace: go only to those for whom the old one still waited')
       .option('--notify-url <url>', 'where the result notification goes')
       .option('--wait', 'stay until the push has come to its end'),
-    async (file: string, options: never) => (await import('./push.ts')).push(file, options, terminal),
+    async (file: string | undefined, options: never) =>
+      (await import('./push.ts')).push(
+        lastWord(file, options, 'a file to push, or - for standard input'),
+        options,
+        terminal,
+      ),
   );
   on(
     withTarget(program.command('status')).description('tell how a push stands').argument('<push-id>'),
@@ -108,9 +115,11 @@ function defineInitiator(program: Command, on: On, terminal: Terminal): void {
   on(
     withTarget(program.command('cancel'))
       .description('cancel a push that still waits; exit code 0 when it was cancelled for everybody meant')
-      .argument('<push-id>')
+      .usage('[options] <push-id>')
+      .argument('[push-id]')
       .option('--to <address...>', 'only for these recipients, written as push takes them'),
-    async (pushId: string, options: never) => (await import('./cancel.ts')).cancel(pushId, options, terminal),
+    async (pushId: string | undefined, options: never) =>
+      (await import('./cancel.ts')).cancel(lastWord(pushId, options, 'a push-id'), options, terminal),
   );
   on(
     withTarget(program.command('caps'))
@@ -119,6 +128,16 @@ function defineInitiator(program: Command, on: On, terminal: Terminal): void {
       .option('--app <application>', 'only devices that run this application, such as mms.ua'),
     async (user: string, options: never) => (await import('./caps.ts')).caps(user, options, terminal),
   );
+}
+
+/**
+ * `--to` takes every word up to the next option, so also the argument of the command where that comes next: it is taken
+ * back. Throws PPG_E_OPTIONS when there is none.
+ */
+function lastWord(given: string | undefined, { to = [] }: { readonly to?: string[] }, what: string): string {
+  const word = given ?? (to.length > 1 ? to.pop() : undefined);
+  if (word === undefined) throw new PpgError('PPG_E_OPTIONS', `${what} is missing (add --help for what is possible)`);
+  return word;
 }
 
 function defineOperator(program: Command, on: On, terminal: Terminal): void {

@@ -84,12 +84,16 @@ export function createNotificationPost(options: NotificationPostOptions): Notifi
         };
         return judge(await answerTo(agents.of(notification.initiator, identity), request, timeout, clock));
       } catch (error) {
-        return { ok: false, hopeless: isForbidden(error), cause: messageOf(error) };
+        const cause = isTimeout(error) ? `no answer within ${timeout} ms` : messageOf(error);
+        return { ok: false, hopeless: isForbidden(error), cause };
       }
     },
     close: () => agents.destroy(),
   };
 }
+
+/** undici's own words for it name neither whom nor how long. */
+const isTimeout = (error: unknown): boolean => (error as { code?: unknown }).code === 'UND_ERR_HEADERS_TIMEOUT';
 
 const HEADERS = { 'content-type': PAP_CONTENT_TYPE, accept: 'application/xml' };
 

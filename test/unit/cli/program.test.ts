@@ -98,6 +98,31 @@ describe('command line', () => {
     );
   });
 
+  it('push and cancel find their argument behind --to, which takes every word it gets', async () => {
+    answer = {
+      status: 202,
+      body: pap('<push-response push-id="p"><response-result code="1001" desc="ok"/></push-response>'),
+    };
+    const words = ['--type', 'text/plain', '--to', 'a@b.example', 'c@b.example'];
+    assert.equal((await run(['push', ...target(), ...words, '-'], 'hello')).code, 0);
+    const [{ body = '' } = {}] = requests;
+    assert.match(body, /WAPPUSH=sip%3Aa%40b[\s\S]*WAPPUSH=sip%3Ac%40b[\s\S]*\r\n\r\nhello\r\n--/);
+    requests = [];
+    await run(['cancel', ...target(), '--to', 'a@b.example', 'the-push']);
+    assert.match(requests[0]?.body ?? '', /<cancel-message push-id="the-push"/);
+    const alone = await run(['push', ...target(), '--type', 'text/plain', '--to', 'a@b.example']);
+    assert.equal(alone.code, 2);
+    assert.match(alone.notes, /a file to push, or - for standard input is missing/);
+    assert.equal((await run(['cancel', ...target()])).code, 2);
+  });
+
+  it('a refusal by HTTP is told in the words of the gateway', async () => {
+    answer = { status: 413, type: 'text/plain', body: 'the body is larger than 9 octets\n' };
+    const { code, notes } = await run(pushing());
+    assert.equal(code, 1);
+    assert.match(notes, /answered HTTP 413 and no PAP document: the body is larger than 9 octets$/);
+  });
+
   it('push --json of a refusal is JSON, and exit code 1', async () => {
     answer = { status: 202, body: pap('<badmessage-response code="2000" desc="bad"/>') };
     const { code, out } = await run(pushing('--json', '--push-id', 'p'));

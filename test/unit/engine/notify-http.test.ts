@@ -21,6 +21,7 @@ describe('the answer to a result notification', () => {
   beforeEach(async () => {
     server = createServer((request, res) => {
       request.resume();
+      if (request.url === '/silent') return;
       request.on('end', () => res.writeHead(answer.status, { 'Content-Type': answer.type }).end(answer.body));
     });
     server.listen(0, '127.0.0.1');
@@ -34,26 +35,40 @@ describe('the answer to a result notification', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
+  const notificationTo = (path: string): Notification => ({
+    push: 'k1',
+    index: 0,
+    initiator: 'pi',
+    pushId: 'p1',
+    notifyUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`,
+    papVersion: '2.0',
+    address: { aor: 'sip:u1@ims.test', text: 'WAPPUSH=u1/TYPE=USER@ppg.test' },
+    state: 'delivered',
+    code: 1000,
+    desc: 'OK',
+    deliveredBy: 'confirmed',
+    receivedTime: 0,
+    eventTime: 0,
+    tries: 0,
+  });
+
   const posted = (body: string, status = 200, type = 'application/xml') => {
     answer = { status, type, body };
-    const notification: Notification = {
-      push: 'k1',
-      index: 0,
-      initiator: 'pi',
-      pushId: 'p1',
-      notifyUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/result`,
-      papVersion: '2.0',
-      address: { aor: 'sip:u1@ims.test', text: 'WAPPUSH=u1/TYPE=USER@ppg.test' },
-      state: 'delivered',
-      code: 1000,
-      desc: 'OK',
-      deliveredBy: 'confirmed',
-      receivedTime: 0,
-      eventTime: 0,
-      tries: 0,
-    };
-    return notifications.post(notification);
+    return notifications.post(notificationTo('/result'));
   };
+
+  it('that does not come in time is told with the time', async () => {
+    const impatient = createNotificationPost({
+      allowPrivate: true,
+      timeout: 100,
+      log: silentLogger,
+      perTarget: 1,
+      identity: 'sip:push@ims.test',
+    });
+    const { ok, hopeless, cause } = await impatient.post(notificationTo('/silent'));
+    await impatient.close();
+    assert.deepEqual({ ok, hopeless, cause }, { ok: false, hopeless: false, cause: 'no answer within 100 ms' });
+  });
 
   for (const [what, body, type] of [
     ['a code of success', response('code="1000" desc="OK"'), 'application/xml'],

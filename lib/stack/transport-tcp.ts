@@ -7,7 +7,7 @@ import type { Sender, TransportListener } from './transport.ts';
 import type { Hop, ListenPoint } from './types.ts';
 
 export interface TcpOptions {
-  /** Connections of both directions together. */
+  /** Connections of both directions together; of them an eighth is for those that this side makes. */
   readonly maxConnections: number;
   /** Octets of unfinished messages that all connections together may hold. */
   readonly maxHeld: number;
@@ -155,7 +155,7 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
   }
 
   onArriving(socket: Socket): boolean {
-    if (this.#stopped || this.#isFull()) return false;
+    if (this.#stopped || this.#isFullForPeers()) return false;
     this.#arriving.set(socket, this.clock.now());
     socket.once('close', () => this.#arriving.delete(socket));
     this.#sweeper ??= this.clock.setTimeout(this.#sweep, SWEEP);
@@ -170,12 +170,15 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
   onAccepted(socket: Socket): void {
     const { remoteAddress: host, remotePort: port } = socket;
     if (host !== undefined && port !== undefined) this.#forgetArrival(host, port);
-    if (this.#stopped || this.#isFull() || host === undefined || port === undefined) {
+    if (this.#stopped || this.#isFullForPeers() || host === undefined || port === undefined) {
       socket.on('error', () => undefined);
       socket.destroy();
       return;
     }
-    this.#add(streamKey(host, port), socket, { protocol: this.kind.protocol, host, port });
+    const key = streamKey(host, port);
+    // One from that port to another of ours is there, or this side connects to it: that one keeps carrying requests.
+    const own = this.#connections.has(key) ? `${key}|${socket.localAddress}|${socket.localPort}` : key;
+    this.#add(own, socket, { protocol: this.kind.protocol, host, port });
   }
 
   /** The socket that arrived lies beneath the one that was accepted, so it is known by its address. */
@@ -195,6 +198,12 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
 
   #isFull(): boolean {
     return this.connections >= this.#options.maxConnections;
+  }
+
+  /** Peers who connect and say nothing must not keep requests of ours from leaving. */
+  #isFullForPeers(): boolean {
+    const { maxConnections } = this.#options;
+    return this.connections >= maxConnections - Math.floor(maxConnections / 8);
   }
 
   #add(key: string, socket: Socket, peer: Hop): TcpConnection {

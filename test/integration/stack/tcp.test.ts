@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { parseSip } from '../../../lib/codec/sip/parse.ts';
 import { respondTo } from '../../../lib/codec/sip/respond-to.ts';
+import type { ListenPoint, Protocol } from '../../../lib/stack/types.ts';
 import { settle } from '../../support/fake-clock.ts';
+import { freePorts } from '../../support/ports.ts';
 import {
   loopbackStack,
   messageRequest,
@@ -12,6 +16,8 @@ import {
   tcpListener,
   tcpPeer,
 } from '../../support/sip-loopback.ts';
+
+const anyPort = (protocol: string): ListenPoint => ({ protocol: protocol as Protocol, host: '127.0.0.1', port: 0 });
 
 const VIA = 'SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK';
 
@@ -226,6 +232,43 @@ describe('the SIP stack over TCP', () => {
     } finally {
       await small.stack.stop();
     }
+  });
+
+  it('has room for requests of its own when peers hold all the connections they may', async () => {
+    const { stack, at } = await loopbackStack({ tcp: { maxConnections: 16 } });
+    const peers: Awaited<ReturnType<typeof tcpPeer>>[] = [];
+    try {
+      const { port } = at('tcp');
+      while (stack.counters.connections < 14) {
+        peers.push(await tcpPeer(port));
+        await settle();
+      }
+      await (await tcpPeer(port)).closed;
+      const outcomes = send(stack, messageRequest(), b.at('tcp'));
+      await answer(b);
+      assert.equal(statusOf(await outcomes.next()), 200);
+      assert.equal(stack.counters.connections, 15);
+    } finally {
+      for (const { socket } of peers) socket.destroy();
+      await stack.stop();
+    }
+  });
+
+  it('keeps every connection in sight, also those from one port to two of its own', async () => {
+    const two = await loopbackStack({ listen: ['udp', 'tcp', 'tcp'].map(anyPort) });
+    const ports = two.stack.listening.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port);
+    const closed: Promise<unknown>[] = [];
+    const [localPort = 0] = await freePorts(1);
+    for (const port of ports) {
+      const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.1', localPort });
+      socket.resume();
+      await once(socket, 'connect');
+      closed.push(once(socket, 'close'));
+      while (two.stack.counters.connections < closed.length) await settle();
+    }
+    await two.stack.stop();
+    await Promise.all(closed);
+    assert.equal(two.stack.counters.connections, 0);
   });
 
   it('refuses a message above its limit while it is being announced', async () => {

@@ -18,6 +18,7 @@ import { DrachtioDialogs } from './dialogs.ts';
 import { toSrfCall } from './frame.ts';
 import { connectionTo, HopOpening } from './hop-opening.ts';
 import { DrachtioNotifiers } from './notifier.ts';
+import { type Place, SendWindow } from './send-window.ts';
 import { type SrfConnectOptions, type SrfLike, type SrfRequestOptions, type SrfResponse, srfPort } from './srf-like.ts';
 import { breakLink, connectSrf, disconnectSrf, type SrfLink, watchSrf } from './srf-link.ts';
 
@@ -71,6 +72,7 @@ class DrachtioLeg implements SipLeg {
   readonly #dialogs: DrachtioDialogs;
   readonly #notifiers: DrachtioNotifiers;
   readonly #hops: HopOpening;
+  readonly #window: SendWindow;
   #handler: SipHandler | undefined;
   #routed = false;
   #stopped = false;
@@ -86,6 +88,7 @@ class DrachtioLeg implements SipLeg {
       );
     const { clock, domain } = options;
     this.#hops = new HopOpening(clock);
+    this.#window = new SendWindow(clock);
     this.#dialogs = new DrachtioDialogs({
       ...{ srf: this.#sender, clock, log: this.#log, guard: this.#guard, domain, hops: this.#hops },
       ready: () => this.ready,
@@ -172,17 +175,32 @@ class DrachtioLeg implements SipLeg {
 
   #send(uri: string, options: SrfRequestOptions): Promise<SipAnswer> {
     const hop = connectionTo(options.proxy ?? uri);
-    const opened = hop === undefined ? undefined : this.#hops.enter(hop);
+    if (hop === undefined) {
+      const place = this.#window.enter();
+      return place instanceof Promise
+        ? place.then((one) => this.#sendByUdp(uri, options, one))
+        : this.#sendByUdp(uri, options, place);
+    }
+    const heard = (reached: boolean): void => this.#hops.heard(hop, reached);
+    const opened = this.#hops.enter(hop);
     return opened === undefined
-      ? this.#sendNow(uri, options, hop)
-      : opened.then(() => this.#sendNow(uri, options, hop));
+      ? this.#sendNow(uri, options, heard)
+      : opened.then(() => this.#sendNow(uri, options, heard));
   }
 
-  #sendNow(uri: string, options: SrfRequestOptions, hop: string | undefined): Promise<SipAnswer> {
-    if (!this.ready) return Promise.resolve(notSent('PPG_E_LEG_DOWN', 'no link to the drachtio server'));
+  #sendByUdp(uri: string, options: SrfRequestOptions, place: Place): Promise<SipAnswer> {
+    return this.#sendNow(uri, options, (reached) => this.#window.leave(place, reached));
+  }
+
+  /** `heard` is told of the first answer to it, whether somebody beyond the server made it, and of its end. */
+  #sendNow(uri: string, options: SrfRequestOptions, heard: (reached: boolean) => void): Promise<SipAnswer> {
+    if (!this.ready) {
+      heard(false);
+      return Promise.resolve(notSent('PPG_E_LEG_DOWN', 'no link to the drachtio server'));
+    }
     return new Promise((resolve) => {
       const settle = (answer: SipAnswer): void => {
-        if (hop !== undefined) this.#hops.heard(hop, answer.kind === 'response' && !answer.local);
+        heard(answer.kind === 'response' && !answer.local);
         resolve(answer);
       };
       const flight = new Flight(this.#options.clock, this.#inFlight, settle);
@@ -195,7 +213,7 @@ class DrachtioLeg implements SipLeg {
           else if (sent === undefined) flight.settle(unknown('drachtio-srf named no request'));
           else
             sent.on('response', (response) => {
-              if (hop !== undefined && response.status < 200) this.#hops.heard(hop, true);
+              if (response.status < 200) heard(true);
               flight.take(response);
             });
         });
@@ -227,6 +245,7 @@ class DrachtioLeg implements SipLeg {
 
   #settleAll(cause: string): void {
     this.#hops.clear();
+    this.#window.clear();
     for (const flight of [...this.#inFlight]) flight.settle(unknown(cause));
     this.#dialogs.lost(cause);
   }

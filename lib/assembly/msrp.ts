@@ -7,7 +7,9 @@ import { createFormChoice, type ProfileRule } from '../bearer/profile.ts';
 import type { SipMessageBearerOptions } from '../bearer/sip-message.ts';
 import type { StatusReadings } from '../bearer/sip-outcome.ts';
 import { createLateTransforming, type TransformingOptions } from '../bearer/transforming.ts';
+import { parseMsrpUri } from '../codec/msrp/uri.ts';
 import { type MsrpCounters, MsrpEndpoint } from '../msrp/endpoint.ts';
+import { MsrpRelay, type MsrpRelayOptions } from '../msrp/relay.ts';
 import type { ContentOptions } from '../options/content.ts';
 import type { MsrpOptions } from '../options/msrp.ts';
 import type { SipSender } from '../sip/sender.ts';
@@ -42,8 +44,8 @@ export interface MsrpBearerSetting extends AddressedOptions, TransformingOptions
 
 /** Throws PPG_E_OPTIONS for a certificate that cannot be used. */
 export function createMsrp(options: MsrpOptions, setting: MsrpBearerSetting): Msrp {
-  const { listen, advertise, tls, chunkBytes, transactionTime, reportTime, maxSessions, maxConnections, ...policy } =
-    options;
+  const { listen, advertise, tls, relay: at, chunkBytes, transactionTime, reportTime, ...more } = options;
+  const { maxSessions, maxConnections, ...policy } = more;
   const { clock, log, readings, profiles, content } = setting;
   const endpoint = new MsrpEndpoint({
     clock,
@@ -53,31 +55,55 @@ export function createMsrp(options: MsrpOptions, setting: MsrpBearerSetting): Ms
     tls: tls === undefined ? undefined : { ...pemOf(tls), port: tls.port },
     limits: { chunkBytes, transactionTime, reportTime, maxSessions, maxConnections },
   });
+  const relay = at === undefined ? undefined : new MsrpRelay({ ...relayOf(at), endpoint, clock, log });
   const formFor = createFormChoice(profiles);
   const bearer = createMsrpBearer({
     ...setting,
     endpoint,
+    relay,
     formFor,
     transform: content.transform ? createLateTransforming(setting, 'msrp-session') : undefined,
     options: { ...policy, readings },
   });
   return {
     bearer,
-    counters: endpoint.counters,
+    get counters() {
+      return relay === undefined
+        ? endpoint.counters
+        : { ...endpoint.counters, relayReady: relay.through !== undefined };
+    },
     get port() {
       return endpoint.port();
     },
     get tlsPort() {
       return endpoint.port(true);
     },
-    start: () => endpoint.start(),
+    async start() {
+      await endpoint.start();
+      relay?.start();
+    },
     reloadTls() {
       if (tls !== undefined) endpoint.reloadTls(pemOf(tls));
     },
     async stop() {
       await bearer.stop();
+      relay?.stop();
       await endpoint.stop();
     },
+  };
+}
+
+function relayOf({
+  uri,
+  user,
+  password,
+  ca,
+}: NonNullable<MsrpOptions['relay']>): Pick<MsrpRelayOptions, 'uri' | 'user' | 'password' | 'ca'> {
+  return {
+    uri: parseMsrpUri(uri),
+    user,
+    password,
+    ca: ca === undefined ? undefined : String(readCredentials({ ca }).contextOptions.ca),
   };
 }
 

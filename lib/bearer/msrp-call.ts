@@ -1,12 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
+import { formatPath } from '../codec/msrp/uri.ts';
 import { type MessageMedia, readMessageMedia, writeMessageSdp } from '../codec/sdp/message-media.ts';
 import type { DeliveryResult } from '../model/delivery.ts';
 import type { MsrpCapabilities } from '../model/device-capabilities.ts';
 import type { HeaderField } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
-import { remoteOfAnswer } from '../msrp/remote.ts';
+import type { MsrpRelay } from '../msrp/relay.ts';
+import { remoteBehindRelay, remoteOfAnswer } from '../msrp/remote.ts';
 import type { MsrpSession } from '../msrp/session.ts';
 import type { SipAnswer, SipDialog } from '../sip/leg.ts';
 import type { SipSender } from '../sip/sender.ts';
@@ -22,6 +24,8 @@ export interface MsrpCaller {
   readonly setup: 'active' | 'passive' | 'actpass';
   /** Offer TLS, and nothing else. */
   readonly secure: boolean;
+  /** Our own relay, by which all sessions go (RFC 4976); it says whether they are over TLS. */
+  readonly relay?: Pick<MsrpRelay, 'secure' | 'through'> | undefined;
   /** Milliseconds that a device may ring. */
   readonly ringTime: number;
   readonly readings?: StatusReadings | undefined;
@@ -60,24 +64,29 @@ export async function call(
   target: 'device' | 'aor',
   given: AbortSignal,
 ): Promise<CallResult> {
-  const { sender, endpoint, clock, setup, secure } = caller;
+  const { sender, endpoint, clock, setup, relay } = caller;
+  const secure = relay?.secure ?? caller.secure;
+  const through = relay?.through;
+  if (relay !== undefined && through === undefined) return none(noRoom('the MSRP relay is not there'));
   let session: MsrpSession;
   try {
     session = endpoint.open(secure);
   } catch (error) {
     return none(noRoom(messageOf(error)));
   }
+  const [first = session.uri] = through?.path ?? [];
   const body = writeMessageSdp({
-    host: endpoint.host,
+    host: first.host,
     sessionId: String(clock.now()),
-    port: session.uri.port,
+    port: first.port,
     secure,
-    path: session.path,
-    setup,
+    path: formatPath([...(through?.path ?? []), session.uri]),
+    // RFC 6135 is about who connects to whom; here each connects to a relay, or its relay does.
+    setup: through === undefined ? setup : undefined,
     acceptTypes: ['*'],
     acceptWrappedTypes: ['*'],
     maxSize: undefined,
-    fingerprint: secure ? endpoint.fingerprint : undefined,
+    fingerprint: secure && through === undefined ? endpoint.fingerprint : undefined,
     direction: 'sendonly',
   });
   const enough = new AbortController();
@@ -94,11 +103,11 @@ export async function call(
   const { dialog } = answer;
   try {
     const media = readMessageMedia(dialog.remoteBody);
-    const remote = remoteOfAnswer(media, setup, secure);
+    const remote = through === undefined ? remoteOfAnswer(media, setup, secure) : remoteBehindRelay(media);
     if (media === undefined || media.direction === 'sendonly' || media.direction === 'inactive')
       throw new Error('the device takes no messages in it');
-    const made = joined(session, dialog, media, remote.path.length === 1, leg);
-    session.connect(remote);
+    const made = joined(session, dialog, media, through === undefined && remote.path.length === 1, leg);
+    session.connect(remote, false, through);
     return { kind: 'call', call: made };
   } catch (error) {
     session.close();

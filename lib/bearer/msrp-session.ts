@@ -24,6 +24,8 @@ import type { LateTransforming } from './transforming.ts';
 export interface MsrpBearerOptions extends AddressedOptions {
   readonly sender: Pick<SipSender, 'invite' | 'fits'>;
   readonly endpoint: MsrpEndpoint;
+  /** By which all sessions go. Default: none. */
+  readonly relay?: MsrpCaller['relay'];
   readonly log: Logger;
   readonly formFor?: FormChoice | undefined;
   /** Told of a device that did not take the offer of a session. Must not throw. */
@@ -89,7 +91,7 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
   const { sender, endpoint, clock, log } = bearer;
   const { readings, ...policy } = bearer.options ?? {};
   const { setup, secure, idle, messages, ringTime, above }: MsrpPolicy = { ...DEFAULT_MSRP_POLICY, ...policy };
-  const caller: MsrpCaller = { sender, endpoint, clock, setup, secure, ringTime, readings };
+  const caller: MsrpCaller = { sender, endpoint, clock, relay: bearer.relay, setup, secure, ringTime, readings };
   const addressed = createAddresser(bearer);
   const formFor = bearer.formFor ?? createFormChoice();
   const { plain, fitting } = createSessionForms(bearer.identity, () => clock.now());

@@ -1,8 +1,9 @@
-import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectTcp, createServer, isIP, type Server, type Socket } from 'node:net';
 import {
   connect as connectTls,
   createServer as createTlsServer,
   type SecureContextOptions,
+  TLSSocket,
   type Server as TlsServer,
 } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
@@ -61,6 +62,8 @@ export interface MsrpCounters {
   /** Since it was made. */
   bytesReceived: number;
   bytesSent: number;
+  /** Whether the gateway's own relay is there and has authorised it; undefined without one. */
+  relayReady?: boolean;
 }
 
 /** RFC 7525 and RFC 8996: nothing older than TLS 1.2. */
@@ -184,15 +187,23 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
 
   // ---- SessionHost
 
-  connectTo(session: MsrpSession, { path, fingerprints }: RemoteSide): MsrpConnection {
+  connectTo(session: MsrpSession, { path, fingerprints, authority }: RemoteSide): MsrpConnection {
     const [uri] = path as readonly [MsrpUri];
     // A connection is proven for one certificate only.
-    const key = `${uri.host} ${uri.port} ${session.uri.secure ? fingerprints.map(({ value }) => value).join() : ''}`;
+    const proof = [...(authority === undefined ? [] : ['authority']), ...fingerprints.map(({ value }) => value)].join();
+    const key = `${uri.host} ${uri.port} ${session.uri.secure ? proof : ''}`;
     const known = this.#reusable.get(key);
     if (known !== undefined && known.closed === undefined) return known;
     const { host, port } = uri;
     const socket = session.uri.secure
-      ? connectTls({ ...this.#clientOptions(), host, port, rejectUnauthorized: false })
+      ? connectTls({
+          ...this.#clientOptions(),
+          host,
+          port,
+          rejectUnauthorized: false,
+          ...(authority?.ca !== undefined && { ca: authority.ca }),
+          ...(isIP(host) === 0 && { servername: host }),
+        })
       : connectTcp({ host, port });
     const connection = this.#add(socket, key, false);
     this.#reusable.set(key, connection);
@@ -202,8 +213,13 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     );
     socket.once(session.uri.secure ? 'secureConnect' : 'connect', () => {
       this.clock.clearTimeout(timer);
-      if (session.uri.secure && !hasShown(socket, fingerprints))
-        connection.close('the certificate of the peer is not that of its SDP');
+      const signed = authority !== undefined && socket instanceof TLSSocket && socket.authorized;
+      if (session.uri.secure && !signed && !hasShown(socket, fingerprints))
+        connection.close(
+          authority === undefined
+            ? 'the certificate of the peer is not that of its SDP'
+            : 'the certificate of the relay is not signed for its host',
+        );
       else connection.opened();
     });
     socket.once('close', () => this.clock.clearTimeout(timer));

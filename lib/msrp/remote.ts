@@ -11,6 +11,8 @@ export interface RemoteSide {
   readonly role: 'active' | 'passive';
   /** Of the peer's certificate; one has to fit when the session is over TLS. */
   readonly fingerprints: readonly Fingerprint[];
+  /** A relay comes next (RFC 4976): its certificate may be signed for its host instead. `ca`: by whom; default whom the system trusts. */
+  readonly authority?: { readonly ca?: string };
 }
 
 /**
@@ -23,14 +25,14 @@ export function remoteOfAnswer(
   offered: 'active' | 'passive' | 'actpass',
   secure: boolean,
 ): RemoteSide {
-  const { path, fingerprints } = readSide(media, secure);
+  const side = readSide(media, secure);
   // RFC 4145 section 4: no connection is made for the time being, and a push does not wait for it.
   if (media?.setup === 'holdconn') throw refused('the device holds the connection');
   const said = media?.setup === 'active' || media?.setup === 'passive' ? media.setup : undefined;
   const role =
     said === 'active' ? 'passive' : said === 'passive' ? 'active' : offered === 'passive' ? 'passive' : 'active';
   if (offered !== 'actpass' && role !== offered) throw refused('nobody would connect: both sides are the same');
-  return { path, role, fingerprints };
+  return { ...side, role };
 }
 
 /** As remoteOfAnswer, for an offer that we answer with `setup`. */
@@ -40,10 +42,30 @@ export function remoteOfOffer(media: MessageMedia | undefined, setup: 'active' |
   return { ...side, role: setup };
 }
 
-function readSide(media: MessageMedia | undefined, secure: boolean): Pick<RemoteSide, 'path' | 'fingerprints'> {
+/** As remoteOfAnswer, for an offer through a relay of ours: that one connects to whatever hop the answer names, and TLS is its matter. */
+export function remoteBehindRelay(media: MessageMedia | undefined): RemoteSide {
+  const { path } = readPath(media, undefined);
+  return { path, role: 'active', fingerprints: [] };
+}
+
+function readSide(media: MessageMedia | undefined, secure: boolean): Omit<RemoteSide, 'role'> {
+  const { path, fingerprints: told } = readPath(media, secure);
+  const fingerprints = told.filter(isStrong);
+  // The fingerprint of an SDP is that of the far end, which is not whom we meet.
+  if (secure && path.length > 1) return { path, fingerprints, authority: {} };
+  if (secure && fingerprints.length === 0) throw refused('it has no fingerprint of a certificate by SHA-256 or better');
+  return { path, fingerprints };
+}
+
+/** `secure` undefined: either will do. */
+function readPath(
+  media: MessageMedia | undefined,
+  secure: boolean | undefined,
+): { path: readonly MsrpUri[]; fingerprints: readonly Fingerprint[] } {
   if (media === undefined) throw refused('it describes no MSRP session');
   if (media.port === 0) throw refused('the session was refused');
-  if (media.secure !== secure) throw refused('the answer is of another protocol than the offer');
+  if (secure !== undefined && media.secure !== secure)
+    throw refused('the answer is of another protocol than the offer');
   if (media.path === undefined) throw refused('it has no path');
   let path: readonly MsrpUri[];
   try {
@@ -52,10 +74,8 @@ function readSide(media: MessageMedia | undefined, secure: boolean): Pick<Remote
     throw new PpgError('PPG_E_SDP', 'the SDP cannot be used: its path cannot be read', { cause });
   }
   const [next] = path;
-  if (next?.secure !== secure || next.transport !== 'tcp') throw refused('its path is of another protocol');
-  const fingerprints = media.fingerprints.filter(isStrong);
-  if (secure && fingerprints.length === 0) throw refused('it has no fingerprint of a certificate by SHA-256 or better');
-  return { path, fingerprints };
+  if (next?.secure !== media.secure || next.transport !== 'tcp') throw refused('its path is of another protocol');
+  return { path, fingerprints: media.fingerprints };
 }
 
 const refused = (what: string): PpgError => new PpgError('PPG_E_SDP', `the SDP cannot be used: ${what}`);

@@ -2,9 +2,10 @@ import type { Clock, TimerHandle } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import { parseByteRange, WHOLE } from '../codec/msrp/byte-range.ts';
-import { headerOf, type MsrpRequestHead, parseStatus } from '../codec/msrp/message.ts';
+import { headerOf, type MsrpRequestHead, type MsrpResponse, parseStatus } from '../codec/msrp/message.ts';
 import { formatMsrpUri, formatPath, type MsrpUri, sameMsrpUri } from '../codec/msrp/uri.ts';
-import { endLine, writeReport, writeResponse, writeSendHead } from '../codec/msrp/write.ts';
+import { endLine, writeReport, writeRequest, writeResponse, writeSendHead } from '../codec/msrp/write.ts';
+import type { HeaderField } from '../model/push.ts';
 import { hasShown } from './certificate.ts';
 import { MOST_UNWANTED, type MsrpConnection, type Receiver } from './connection.ts';
 import { Outgoing, type OutgoingMessage, type SendOutcome, type SendTimes } from './outgoing.ts';
@@ -14,6 +15,14 @@ import type { RemoteSide } from './remote.ts';
 export interface MessageTaker {
   /** A SEND with content; its answer is the taker's to give, by `session.respond`. */
   onSend(head: MsrpRequestHead, session: MsrpSession, connection: MsrpConnection): Receiver;
+}
+
+/** A way by a relay of ours (RFC 4976). */
+export interface Through {
+  /** What the relay told to use; in To-Path before the peer's, in `a=path` before ours. */
+  readonly path: readonly MsrpUri[];
+  /** The one that the relay has authorised. */
+  readonly connection: MsrpConnection;
 }
 
 /** What a session needs of its endpoint. */
@@ -36,6 +45,8 @@ export class MsrpSession {
   readonly #taker: MessageTaker | undefined;
   readonly #outgoing = new Map<string, Outgoing>();
   readonly #waiting: (() => void)[] = [];
+  /** Requests without an answer. */
+  readonly #requests = new Set<() => void>();
   #remote: RemoteSide | undefined;
   #toPath = '';
   #connection: MsrpConnection | undefined;
@@ -62,6 +73,10 @@ export class MsrpSession {
     return this.#connection !== undefined;
   }
 
+  get connection(): MsrpConnection | undefined {
+    return this.#connection;
+  }
+
   /** Called once, when the session has ended by the peer or the network; not by `close`. */
   onEnd(listener: (reason: string) => void): void {
     this.#onEnd = listener;
@@ -69,13 +84,14 @@ export class MsrpSession {
 
   /**
    * Says who the peer is, and connects where that is ours to do. `greet`: binds the connection by a SEND without content, as
-   * whoever has nothing to send must (section 4).
+   * whoever has nothing to send must (section 4). `through`: by a relay of ours.
    */
-  connect(remote: RemoteSide, greet = false): void {
+  connect(remote: RemoteSide, greet = false, through?: Through): void {
     if (this.#ended !== undefined) return;
     this.#remote = remote;
-    this.#toPath = formatPath(remote.path);
-    if (remote.role === 'active') this.#attach(this.#host.connectTo(this, remote));
+    this.#toPath = formatPath(through === undefined ? remote.path : [...through.path, ...remote.path]);
+    if (through !== undefined) this.#attach(through.connection);
+    else if (remote.role === 'active') this.#attach(this.#host.connectTo(this, remote));
     else if (this.#claimed !== undefined && !isFrom(this.#claimed, remote.path))
       this.#finish('the peer that connected has another path than its SDP says');
     else if (this.#connection !== undefined && !this.#isProven(this.#connection, remote))
@@ -104,6 +120,32 @@ export class MsrpSession {
       signal?.removeEventListener('abort', abort);
       if (this.#outgoing.get(message.messageId) === outgoing) this.#outgoing.delete(message.messageId);
     }
+  }
+
+  /** Sends a request without content and waits for its answer; undefined: none came. Never rejects. */
+  async request(method: string, headers: readonly HeaderField[]): Promise<MsrpResponse | undefined> {
+    const connection = this.#connection;
+    if (connection === undefined || !(await connection.writable())) return undefined;
+    const { clock, times } = this.#host;
+    const transaction = connection.nextTransaction();
+    return new Promise((resolve) => {
+      const end = (response?: MsrpResponse): void => {
+        clock.clearTimeout(timer);
+        connection.forget(transaction);
+        this.#requests.delete(end);
+        resolve(response);
+      };
+      const timer = clock.setTimeout(() => end(), times.transactionTime);
+      this.#requests.add(end);
+      const text = writeRequest({ transaction, method, toPath: this.#toPath, fromPath: this.path, headers });
+      connection.write([text], transaction, end);
+    });
+  }
+
+  /** Ends it together with its connection. */
+  drop(reason: string): void {
+    this.close();
+    this.#connection?.close(reason);
   }
 
   /** Ends it without a word to the peer: that is the dialog's part. */
@@ -258,6 +300,7 @@ export class MsrpSession {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
     for (const outgoing of this.#outgoing.values()) outgoing.lost(reason);
+    for (const end of [...this.#requests]) end();
     this.#connection?.unbind(this);
     this.#host.forget(this);
     this.#wake();

@@ -19,6 +19,16 @@ export function countMsrp(ppg: Observed, registers: Registry[]): void {
       this.set(ppg.msrp?.connections ?? 0);
     },
   });
+  new Gauge({
+    name: 'ppg_msrp_relay_ready',
+    help: "1 while the gateway's own MSRP relay is there and has authorised it, else 0; no value without a relay",
+    registers,
+    collect() {
+      const ready = ppg.msrp?.relayReady;
+      if (ready === undefined) this.remove();
+      else this.set(ready ? 1 : 0);
+    },
+  });
   new Counter({
     name: 'ppg_msrp_bytes_total',
     help: 'Octets of MSRP, framing included, by direction: in, out',

@@ -23,6 +23,16 @@ async function listening(port: number, relay: Program): Promise<void> {
   }
 }
 
+/** Kamailio with a configuration of this folder, listening. */
+async function relayWith(name: string, folder: string, port: number): Promise<Program> {
+  const text = readFileSync(join(import.meta.dirname, name), 'utf8');
+  const file = join(folder, 'kamailio.cfg');
+  writeFileSync(file, text.replaceAll('@PORT@', String(port)));
+  const relay = new Program('kamailio', ['-DD', '-E', '-f', file, '-Y', folder, '-P', join(folder, 'pid')]);
+  await listening(port, relay);
+  return relay;
+}
+
 describeWith(KAMAILIO, "pushes by MSRP through Kamailio's relay", function () {
   this.timeout(60_000);
   let scene: MsrpScene;
@@ -33,12 +43,8 @@ describeWith(KAMAILIO, "pushes by MSRP through Kamailio's relay", function () {
   before(async () => {
     const [port = 0] = await freePorts(1);
     folder = mkdtempSync(join(tmpdir(), 'ppg-kamailio-'));
-    const text = readFileSync(join(import.meta.dirname, 'kamailio-msrp.cfg'), 'utf8');
-    const file = join(folder, 'kamailio.cfg');
-    writeFileSync(file, text.replace('@PORT@', String(port)));
-    relay = new Program('kamailio', ['-DD', '-E', '-f', file, '-Y', folder, '-P', join(folder, 'pid')]);
+    relay = await relayWith('kamailio-msrp.cfg', folder, port);
     relays = `msrp://127.0.0.1:${port}/relayed;tcp`;
-    await listening(port, relay);
     scene = await new MsrpScene('direct').start({
       msrp: { listen: { host: '127.0.0.1', port: 0 }, above: 0 },
     });
@@ -70,6 +76,48 @@ describeWith(KAMAILIO, "pushes by MSRP through Kamailio's relay", function () {
       assert.ok(got.body.equals(body));
       // The relay has taken itself out of To-Path and put itself into From-Path (RFC 4976 section 5.1).
       assert.match(got.headers.get('From-Path') ?? '', /^msrp:\/\/127\.0\.0\.1:\d+\/relayed;tcp msrp:/);
+    });
+  }
+});
+
+describeWith(KAMAILIO, "pushes by MSRP through Kamailio as the gateway's relay", function () {
+  this.timeout(60_000);
+  let scene: MsrpScene;
+  let relay: Program;
+  let folder: string;
+
+  before(async () => {
+    const [port = 0] = await freePorts(1);
+    folder = mkdtempSync(join(tmpdir(), 'ppg-kamailio-'));
+    relay = await relayWith('kamailio-msrp-auth.cfg', folder, port);
+    scene = await new MsrpScene('direct').start({
+      msrp: {
+        listen: false,
+        setup: 'active',
+        above: 0,
+        relay: { uri: `msrp://127.0.0.1:${port};tcp`, user: 'ppg', password: 'a secret' },
+      },
+    });
+    while (scene.ppg.msrp?.relayReady !== true) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+
+  after(async () => {
+    await scene?.stop();
+    await relay?.end();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const size of [1, 2_000, 1_048_576]) {
+    it(`bring ${size} binary octets unchanged, and the report of the device comes back`, async () => {
+      const phone = await scene.phone(`user${size}`);
+      const body = randomBytes(size);
+      const pushed = nextPush(phone);
+      const ending = await scene.push(`user${size}`, body);
+      assert.deepEqual(
+        [ending.state, ending.attempts.map(({ bearer, cause }) => [bearer, cause])],
+        ['delivered', [['msrp-session', 'msrp success report']]],
+      );
+      assert.ok((await pushed).body.equals(body));
     });
   }
 });

@@ -43,6 +43,19 @@ export function writeSendHead(head: SendHead): string {
   return contentType === undefined ? text : `${text}${line({ name: 'Content-Type', value: contentType })}\r\n`;
 }
 
+/** A whole request without content, as AUTH is (RFC 4976 section 5.1). Throws as writeSendHead. */
+export function writeRequest(head: {
+  readonly transaction: string;
+  readonly method: string;
+  readonly toPath: string;
+  readonly fromPath: string;
+  readonly headers: readonly HeaderField[];
+}): string {
+  const { transaction, method, toPath, fromPath, headers } = head;
+  const fields = headers.map(line).join('');
+  return `MSRP ${transaction} ${method}\r\nTo-Path: ${toPath}\r\nFrom-Path: ${fromPath}\r\n${fields}${endLine(transaction, '$', false)}`;
+}
+
 /** What ends a chunk: behind its content, or behind its headers when it has none. */
 export const endLine = (transaction: string, flag: EndFlag, hasContent: boolean): string =>
   `${hasContent ? '\r\n' : ''}-------${transaction}${flag}\r\n`;

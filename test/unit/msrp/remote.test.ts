@@ -53,4 +53,12 @@ describe('who connects after an answer', () => {
       ],
     );
   });
+
+  it('is known of the relay that comes next over TLS by its certificate, whatever the fingerprint of the far end', () => {
+    const path = 'msrps://relay.example.com/r;tcp msrps://phone.example.com/s;tcp';
+    const fingerprints = [{ hash: 'sha-256', value: 'AB' }];
+    const remote = remoteOfAnswer({ ...answer('passive', path), secure: true, fingerprints }, 'actpass', true);
+    assert.deepEqual(remote.authority, {});
+    assert.equal(remoteOfAnswer(answer('passive'), 'actpass', false).authority, undefined);
+  });
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { parsePath } from '../../../lib/codec/msrp/uri.ts';
 import type { MsrpEndpoint, MsrpEndpointOptions } from '../../../lib/msrp/endpoint.ts';
 import { join, msrpEndpoint, outgoing, taking } from '../../support/msrp.ts';
-import { tlsPair } from '../../support/tls-fixtures.ts';
+import { tlsPair, tlsText } from '../../support/tls-fixtures.ts';
 
 describe('MSRP sessions', function () {
   this.timeout(60_000);
@@ -100,6 +101,23 @@ describe('MSRP sessions', function () {
       const outcome = await sender.send(outgoing(Buffer.from('secret')));
       assert.equal(outcome.kind === 'lost' && outcome.begun, false);
     });
+
+    for (const [name, ca, ends] of [
+      ['server', 'ca.pem', 'sent'],
+      ['server', 'stranger-ca.pem', 'lost'],
+      ['other', 'ca.pem', 'lost'],
+    ] as const) {
+      it(`to a relay ${ends === 'sent' ? 'go' : 'do not go'} by the certificate ${name}, signed by who is trusted: ${ca === 'ca.pem'}`, async () => {
+        const a = await endpoint();
+        const b = await endpoint({ tls: { ...tlsPair(name), port: 0 } });
+        const { taker } = taking();
+        const [sender, receiver] = [a.open(true), b.open(true, taker)];
+        const side = { role: 'active', fingerprints: [], authority: { ca: tlsText(ca) } } as const;
+        sender.connect({ ...side, path: parsePath(receiver.path) });
+        const sent = sender.send(outgoing(Buffer.from('hello'), { successReport: false }));
+        assert.equal((await sent).kind, ends);
+      });
+    }
 
     it('refuse a client with another certificate', async () => {
       const [a, b] = [await endpoint({ tls: { ...tlsPair('client'), port: 0 } }), await endpoint({ tls })];

@@ -57,6 +57,22 @@ describe('metrics', () => {
     metrics.close();
   });
 
+  it('tells of the relay for MSRP where there is one, and nothing of none', async () => {
+    const counters = { sessions: 1, connections: 1, bytesReceived: 0, bytesSent: 0 };
+    const gateway = Object.assign(new FakeGateway(), {
+      msrp: { ...counters } as typeof counters & { relayReady?: boolean },
+    });
+    const metrics = createMetrics(gateway, { clock });
+    const told = async (): Promise<string[]> =>
+      (await lines(metrics.text())).filter((line) => line.startsWith('ppg_msrp_relay_ready'));
+    assert.deepEqual(await told(), []);
+    for (const ready of [false, true]) {
+      gateway.msrp.relayReady = ready;
+      assert.deepEqual(await told(), [`ppg_msrp_relay_ready ${ready ? 1 : 0}`]);
+    }
+    metrics.close();
+  });
+
   it('counts what the gateway tells of, by state and code', async () => {
     const gateway = new FakeGateway();
     const metrics = createMetrics(gateway, { clock });

@@ -153,7 +153,7 @@ export class PapClient {
     } catch (error) {
       throw new PpgError(
         'PPG_E_STATE',
-        `no answer from ${url}: ${messageOf(error) || systemWord(error)}; is the gateway running there?`,
+        `no answer from ${url}: ${messageOf(error) || systemWord(error)}; ${adviceFor(error)}`,
         {
           cause: error,
         },
@@ -229,6 +229,14 @@ async function bounded(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
 
 /** A header value stays on its line whatever was given. */
 const oneLine = (value: string): string => value.replace(/[\r\n]+/g, ' ');
+
+/** How Node and OpenSSL name a certificate that nobody it knows has signed. */
+const UNKNOWN_ISSUER = /SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET_ISSUER)/;
+
+const adviceFor = (error: unknown): string =>
+  UNKNOWN_ISSUER.test(systemWord(error))
+    ? 'where the authority is your own, NODE_EXTRA_CA_CERTS=FILE makes it known'
+    : 'is the gateway running there?';
 
 /** Node joins several refused addresses into an error without a message. */
 const systemWord = (error: unknown): string => String((error as { code?: unknown }).code ?? 'connection failed');

@@ -52,6 +52,8 @@ function linesOf(issue: Issue, above: readonly PropertyKey[]): string[] {
     const closest = issue.errors.reduce<Issue[]>((best, one) => (depthOf(one) > depthOf(best) ? [...one] : best), []);
     if (closest.length > 0) return closest.flatMap((one) => linesOf(one, path));
   }
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => `${[...path, key].map(String).join('.')}: is no option`);
   return [`${path.map(String).join('.') || 'options'}: ${issue.message}`];
 }
 

@@ -154,7 +154,7 @@ describe('configuration of a standalone gateway', () => {
 
   it('refuses what it does not know, and files that are no JSON', () => {
     const path = put('typo', 'default.json', { ppg: { htpp: {} } });
-    assert.throws(() => loadConfig({ NODE_CONFIG_DIR: path }), /htpp/);
+    assert.throws(() => loadConfig({ NODE_CONFIG_DIR: path }), /\n {2}ppg\.htpp: is no option$/);
     writeFileSync(join(path, 'default.json'), '{"ppg":');
     assert.throws(() => loadConfig({ NODE_CONFIG_DIR: path }), /Cannot parse config file/);
   });

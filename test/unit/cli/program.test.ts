@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { runProgram } from '../../../lib/cli/program.ts';
 import type { Terminal } from '../../../lib/cli/terminal.ts';
 import { writeCapabilities } from '../../../lib/codec/pap/uaprof.ts';
@@ -192,6 +195,19 @@ describe('command line', () => {
     const { code, out } = await run(['status', 'p', ...target()]);
     assert.equal(code, 0);
     assert.match(out, /^x\?31m: pending, 1000 OK/);
+  });
+
+  it('a certificate of an authority that Node does not know comes with what makes it known', async () => {
+    const pem = (name: string): Buffer => readFileSync(new URL(`../../fixtures/tls/${name}`, import.meta.url));
+    const secure = createTlsServer({ cert: pem('server.pem'), key: pem('server.key') });
+    secure.listen(0, '127.0.0.1');
+    await once(secure, 'listening');
+    const at = `https://127.0.0.1:${(secure.address() as { port: number }).port}/pap`;
+    const { code, notes } = await run(['status', 'p', '--url', at, '--user', 'a', '--pass', 'b']);
+    secure.close();
+    secure.closeAllConnections();
+    assert.equal(code, 1);
+    assert.match(notes, /NODE_EXTRA_CA_CERTS=FILE makes it known$/);
   });
 
   it('an answer that is no PAP, and none at all, are told as such', async () => {

@@ -174,6 +174,9 @@ class ContentEndpoint {
       ETag: etag,
       'Accept-Ranges': 'bytes',
     };
+    const only = request.headers['if-match'];
+    if (only !== undefined && !only.split(',', 64).some((one) => one.trim() === '*' || one.trim() === etag))
+      return this.#refuse(response, ref, 412, 'It is another.\n', { ETag: etag });
     if (names(request.headers['if-none-match'], etag)) {
       response.writeHead(304, { ...GUARDED, ETag: etag }).end();
       return this.#tell(ref, 304, 'not-modified', 0);

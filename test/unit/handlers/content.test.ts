@@ -187,6 +187,20 @@ describe('contents for devices', () => {
     assert.equal((await scene.ask(`/${scene.token()}`, { Range: 'bytes=0-1', 'If-Range': etag })).status, 206);
   });
 
+  it('who goes on with a content of another ETag is told that it is another (RFC 9110 section 13.1.1)', async () => {
+    await use();
+    const path = `/${scene.token()}`;
+    const { headers } = await scene.ask(path, {}, 'HEAD');
+    const etag = String(headers.etag);
+    for (const value of ['"x"', `W/${etag}`, '"a", "b"']) {
+      const answer = await scene.ask(path, { Range: 'bytes=0-1', 'If-Match': value });
+      assert.equal(answer.status, 412, value);
+      assert.ok(answer.body.length < 50);
+    }
+    for (const value of [etag, `"a", ${etag}`, '*'])
+      assert.equal((await scene.ask(path, { Range: 'bytes=0-1', 'If-Match': value })).status, 206, value);
+  });
+
   it('names that are not ours, of another purpose or too old find nothing, all alike; one that is used up is gone', async () => {
     await use();
     const good = scene.token();

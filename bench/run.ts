@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { type BenchOptions, bench, rowsNamed } from './bench.ts';
 import { machine, notes, table } from './report.ts';
-import { ROWS } from './rows.ts';
+import { ROWS, type Row } from './rows.ts';
+import type { DrachtioServer } from './stage.ts';
 
 const USAGE = `usage: npm run bench -- [options]
   --quick          short rounds: under a minute
@@ -11,6 +12,8 @@ const USAGE = `usage: npm run bench -- [options]
   --connections N  submitting connections, and MESSAGEs in flight of the bare loop (default 50)
   --rate N         submit N a second, in open loop: what a push costs at equal load (default: as fast as it goes)
   --waiting N      pushes that wait for others in the row "registration" (default 100000; 10000 with --quick)
+  --drachtio SERVER  HOST:PORT:SECRET of a drachtio-server on this machine, which takes the place of sipd (default:
+                   DRACHTIO_HOST, DRACHTIO_PORT, DRACHTIO_SECRET)
   --dir PATH       where databases are made (default: the system's directory for temporary files)
   --profile PATH   leave a CPU profile of each gateway there
   --json           JSON instead of the table
@@ -35,6 +38,7 @@ function readArguments(): Arguments {
       connections: { type: 'string', default: '50' },
       rate: { type: 'string' },
       waiting: { type: 'string' },
+      drachtio: { type: 'string' },
       dir: { type: 'string' },
       profile: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -47,8 +51,11 @@ function readArguments(): Arguments {
   }
   const pace = values.quick ? QUICK : FULL;
   const seconds = values.seconds === undefined ? pace.seconds : within('--seconds', values.seconds, 0.1, 60);
+  const drachtio = serverOf(values.drachtio ?? serverInEnvironment());
+  const rows = rowsNamed(values.only.split(',').filter((name) => name !== ''));
   return {
-    rows: rowsNamed(values.only.split(',').filter((name) => name !== '')),
+    rows: drachtio === undefined ? rows : rows.map(throughServer),
+    drachtio,
     rounds: Math.round(within('--rounds', values.rounds, 1, 20)),
     effort: {
       time: seconds * 1000,
@@ -64,6 +71,21 @@ function readArguments(): Arguments {
     json: values.json,
   };
 }
+
+function serverInEnvironment(): string | undefined {
+  const { DRACHTIO_HOST: host = '127.0.0.1', DRACHTIO_PORT: port, DRACHTIO_SECRET: secret } = process.env;
+  return port === undefined || secret === undefined ? undefined : `${host}:${port}:${secret}`;
+}
+
+function serverOf(text: string | undefined): DrachtioServer | undefined {
+  if (text === undefined) return undefined;
+  const [, host, port, secret] = /^([^:]+|\[[^\]]+\]):(\d+):(.+)$/.exec(text) ?? [];
+  if (host === undefined || secret === undefined) throw new Error('--drachtio is HOST:PORT:SECRET');
+  return { host: host.replace(/[[\]]/g, ''), port: Number(port), secret };
+}
+
+/** The rows of sipd are those of the server that takes its place. */
+const throughServer = (row: Row): Row => ({ ...row, title: row.title.replace('sipd', 'drachtio-server') });
 
 function within(name: string, text: string, least: number, most: number): number {
   const value = Number(text);

@@ -14,7 +14,16 @@ import { Part } from './process.ts';
 /** The secret of the sipd that the bench starts. */
 const SECRET = 'bench';
 
+/** A drachtio server and its protocol port. */
+export interface DrachtioServer {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+}
+
 export interface StageOptions {
+  /** A drachtio server on this machine, in the place of sipd. */
+  readonly drachtio?: DrachtioServer | undefined;
   /** Where databases are made; on the disk that is to be measured. */
   readonly directory?: string | undefined;
   /** Leave a CPU profile of each gateway in this directory. */
@@ -96,11 +105,9 @@ export class Stage {
     if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  async #drachtio(): Promise<{ port: number; secret: string }> {
-    // a drachtio-server on this machine, in the place of sipd
-    const { DRACHTIO_PORT: port, DRACHTIO_SECRET: secret } = process.env;
-    if (port !== undefined && secret !== undefined) return { port: Number(port), secret };
-    return { port: await (await this.sipd()).call('drachtioPort'), secret: SECRET };
+  async #drachtio(): Promise<DrachtioServer> {
+    const { drachtio } = this.#options;
+    return drachtio ?? { host: '127.0.0.1', port: await (await this.sipd()).call('drachtioPort'), secret: SECRET };
   }
 
   #temporary(): string {

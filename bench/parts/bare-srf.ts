@@ -5,6 +5,7 @@ import { connectSrf } from '../../lib/sip/drachtio/srf-link.ts';
 import { micros, runPart } from './part.ts';
 
 export interface BareSrfOptions {
+  readonly host: string;
   readonly port: number;
   readonly secret: string;
   readonly device: number;
@@ -34,10 +35,10 @@ const CONTENT =
   '<si><indication href="http://pi.example.com/?at=0" action="signal-high">You have mail</indication></si>';
 
 /** drachtio-srf and nothing else: sends MESSAGEs of a push's size to the device through a drachtio server. */
-runPart(async ({ port, secret, device }: BareSrfOptions): Promise<BareSrfCommands> => {
+runPart(async ({ host, port, secret, device }: BareSrfOptions): Promise<BareSrfCommands> => {
   const newSrf = await loadSrf();
   const srf = newSrf();
-  await connectSrf(srf, { host: '127.0.0.1', port, secret, clock: systemClock });
+  await connectSrf(srf, { host, port, secret, clock: systemClock });
   const { request } = srfPort(srf);
   const proxy = `sip:127.0.0.1:${device};transport=udp`;
   let number = 0;

@@ -16,8 +16,8 @@ export interface GatewayOptions {
   readonly backlog?: number | undefined;
   /** Sends by MSRP what is too large for a MESSAGE. */
   readonly msrp?: boolean | undefined;
-  /** Protocol port and secret of a drachtio server; without it the direct leg sends. */
-  readonly drachtio?: { readonly port: number; readonly secret: string } | undefined;
+  /** A drachtio server's protocol port and secret; without it the direct leg sends. */
+  readonly drachtio?: { readonly host: string; readonly port: number; readonly secret: string } | undefined;
 }
 
 export interface GatewayCommands {
@@ -98,7 +98,7 @@ runPart(async ({ file, device, drachtio, msrp, backlog, tenants: many }: Gateway
       core: { port: 0 },
       sipd: { port: 0, drachtioPort: 0 },
       direct: { port: 0 },
-      drachtio: { host: drachtio === undefined ? undefined : HOST, port: 0, ...drachtio },
+      drachtio: { host: undefined, port: 0, ...drachtio },
       ...(msrp === true && { msrp: { enabled: true, port: 0 } }),
       limits: backlog === undefined ? {} : { backlog },
       retry: {},

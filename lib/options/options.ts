@@ -292,6 +292,9 @@ const schema = z.strictObject({
   qos: z.strictObject({ networks: bearerNames, bearers: bearerNames }).prefault({}),
 });
 
+/** Every option, for what lists or compares them. */
+export const optionsSchema: z.ZodType = schema;
+
 /**
  * Checks a configuration and fills in the defaults.
  * Throws PPG_E_OPTIONS with one line for each option that is wrong, by name.

@@ -44,7 +44,7 @@ export interface MsrpBearerSetting extends AddressedOptions, TransformingOptions
 
 /** Throws PPG_E_OPTIONS for a certificate that cannot be used. */
 export function createMsrp(options: MsrpOptions, setting: MsrpBearerSetting): Msrp {
-  const { listen, advertise, tls, relay: at, chunkBytes, transactionTime, reportTime, ...more } = options;
+  const { listen, advertise, networks, tls, relay: at, chunkBytes, transactionTime, reportTime, ...more } = options;
   const { maxSessions, maxConnections, ...policy } = more;
   const { clock, log, readings, profiles, content } = setting;
   const endpoint = new MsrpEndpoint({
@@ -52,6 +52,7 @@ export function createMsrp(options: MsrpOptions, setting: MsrpBearerSetting): Ms
     log,
     listen: listen === false ? undefined : listen,
     advertise: advertise ?? (listen === false ? undefined : reachableHost(listen.host)),
+    networks,
     tls: tls === undefined ? undefined : { ...pemOf(tls), port: tls.port },
     limits: { chunkBytes, transactionTime, reportTime, maxSessions, maxConnections },
   });

@@ -274,6 +274,9 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       .looseObject({
         enabled: flag.default(true),
         port: port.default(0),
+        networks: z
+          .preprocess(listOrText, z.array(z.string(), 'must be a list of addresses or CIDR ranges'))
+          .optional(),
         tls: z
           .looseObject({ cert: file.optional(), key: file.optional(), port: port.optional() })
           .superRefine(pairUp)

@@ -17,6 +17,7 @@ import type { Fingerprint } from '../codec/sdp/message-media.ts';
 import { fingerprintOf, hasShown, type MsrpCertificate } from './certificate.ts';
 import { type ConnectionOwner, MsrpConnection } from './connection.ts';
 import type { SendTimes } from './outgoing.ts';
+import { isBeyond, lookupWithin, type Reach, reachOf } from './reach.ts';
 import type { RemoteSide } from './remote.ts';
 import { type MessageTaker, MsrpSession, type SessionHost } from './session.ts';
 
@@ -29,6 +30,8 @@ export interface MsrpEndpointOptions {
   readonly tls?: (MsrpCertificate & { readonly port: number }) | undefined;
   /** Host in our paths. Default: where it listens, or 127.0.0.1. */
   readonly advertise?: string | undefined;
+  /** Addresses and networks that a peer's SDP may lead to. Default: all but link-local, multicast and reserved ones. */
+  readonly networks?: readonly string[] | undefined;
   readonly limits?: Partial<MsrpEndpointLimits> | undefined;
 }
 
@@ -82,6 +85,7 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
   readonly counters: MsrpCounters = { sessions: 0, connections: 0, bytesReceived: 0, bytesSent: 0 };
   readonly #options: MsrpEndpointOptions;
   readonly #limits: MsrpEndpointLimits;
+  readonly #reach: Reach;
   readonly #servers: Server[] = [];
   #tls: { readonly certificate: MsrpCertificate; readonly fingerprint: Fingerprint } | undefined;
   #tlsServer: TlsServer | undefined;
@@ -94,7 +98,7 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
   #tlsPort: number | undefined;
   #stopped = false;
 
-  /** Throws PPG_E_OPTIONS for a certificate that cannot be read. */
+  /** Throws PPG_E_OPTIONS for a certificate that cannot be read, and for a network that is none. */
   constructor(options: MsrpEndpointOptions) {
     this.#options = options;
     this.clock = options.clock;
@@ -102,6 +106,7 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     this.#limits = { ...DEFAULT_MSRP, ...Object.fromEntries(given) };
     this.times = this.#limits;
     this.bindTime = this.#limits.bindTime;
+    this.#reach = reachOf(options.networks);
     if (options.tls !== undefined) this.reloadTls(options.tls);
   }
 
@@ -187,24 +192,27 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
 
   // ---- SessionHost
 
-  connectTo(session: MsrpSession, { path, fingerprints, authority }: RemoteSide): MsrpConnection {
+  /** Throws PPG_E_SDP for an address out of reach; a name that leads to such ends the connection. */
+  connectTo(session: MsrpSession, { path, fingerprints, authority, configured }: RemoteSide): MsrpConnection {
     const [uri] = path as readonly [MsrpUri];
+    if (configured !== true && isBeyond(uri.host, this.#reach))
+      throw new PpgError('PPG_E_SDP', `the SDP cannot be used: ${uri.host} is out of reach (msrp.networks)`);
     // A connection is proven for one certificate only.
     const proof = [...(authority === undefined ? [] : ['authority']), ...fingerprints.map(({ value }) => value)].join();
     const key = `${uri.host} ${uri.port} ${session.uri.secure ? proof : ''}`;
     const known = this.#reusable.get(key);
     if (known !== undefined && known.closed === undefined) return known;
     const { host, port } = uri;
+    const at = { host, port, ...(configured !== true && { lookup: lookupWithin(this.#reach) }) };
     const socket = session.uri.secure
       ? connectTls({
           ...this.#clientOptions(),
-          host,
-          port,
+          ...at,
           rejectUnauthorized: false,
           ...(authority?.ca !== undefined && { ca: authority.ca }),
           ...(isIP(host) === 0 && { servername: host }),
         })
-      : connectTcp({ host, port });
+      : connectTcp(at);
     const connection = this.#add(socket, key, false);
     this.#reusable.set(key, connection);
     const timer = this.clock.setTimeout(

@@ -88,7 +88,7 @@ export class MsrpRelay {
       this.#session = session;
       session.onEnd((reason) => this.#lost(session, reason));
       const authority = { ...(ca !== undefined && { ca }) };
-      session.connect({ path: [uri], role: 'active', fingerprints: [], authority });
+      session.connect({ path: [uri], role: 'active', fingerprints: [], authority, configured: true });
       void this.#authorise(session);
     } catch (error) {
       this.#later(messageOf(error));

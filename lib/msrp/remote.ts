@@ -13,6 +13,8 @@ export interface RemoteSide {
   readonly fingerprints: readonly Fingerprint[];
   /** A relay comes next (RFC 4976): its certificate may be signed for its host instead. `ca`: by whom; default whom the system trusts. */
   readonly authority?: { readonly ca?: string };
+  /** Named by the gateway's own configuration, not by a peer. */
+  readonly configured?: true;
 }
 
 /**

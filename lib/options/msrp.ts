@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DEFAULT_MSRP_POLICY, type MsrpPolicy } from '../bearer/msrp-session.ts';
 import { parseMsrpUri } from '../codec/msrp/uri.ts';
 import { DEFAULT_MSRP } from '../msrp/endpoint.ts';
-import { milliseconds } from './values.ts';
+import { milliseconds, networks } from './values.ts';
 
 /** Pushes by MSRP (docs/bearers.md, "MSRP session"). Times in milliseconds. */
 export interface MsrpOptions extends MsrpPolicy {
@@ -10,6 +10,11 @@ export interface MsrpOptions extends MsrpPolicy {
   readonly listen: false | { readonly host: string; readonly port: number };
   /** Host in the gateway's paths, where it is not the one listened on. */
   readonly advertise?: string | undefined;
+  /**
+   * Addresses and networks (`10.0.0.0/8`) that the path of a device may lead to. Default: all but link-local, multicast and
+   * reserved ones. Of a relay of the gateway's own it says nothing.
+   */
+  readonly networks?: readonly string[] | undefined;
   /** Certificate and key, as PEM or names of files; with them sessions are over TLS unless `secure` is false. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly port: number } | undefined;
   /** A relay of the gateway's own (RFC 4976), by which all its sessions go; with an msrps URI they are over TLS. */
@@ -67,6 +72,7 @@ export const msrpSchema: z.ZodType<false | MsrpOptions, MsrpConfiguration> = z.u
     .strictObject({
       listen: z.union([z.literal(false), z.strictObject({ host, port })]).default({ host: '0.0.0.0', port: 0 }),
       advertise: host.optional(),
+      networks: networks.min(1).max(256).optional(),
       tls: z.strictObject({ cert: pem, key: pem, port: port.default(0) }).optional(),
       setup: z.enum(['actpass', 'active', 'passive']).default(DEFAULT_MSRP_POLICY.setup),
       secure: z.boolean().optional(),

@@ -1,10 +1,10 @@
 import type { Clock, TimerHandle } from '../../base/clock.ts';
 
 /**
- * Requests that may be without an answer at once. Their answers fit into the receive buffer that Linux gives a UDP socket
- * (212,992 octets, 1,280 to 2,304 for each datagram).
+ * Requests that may be without an answer at once. Their answers, and once as many of those that gave up their places, fit
+ * into the receive buffer that Linux gives a UDP socket (212,992 octets, 1,280 for a short datagram).
  */
-const AT_ONCE = 96;
+const AT_ONCE = 80;
 
 /** Bounds of the time after which a request without an answer gives up its place, ms. */
 const SHORTEST_HOLD = 100;

@@ -65,10 +65,10 @@ describe('many requests at once to a hop that drachtio-server has no connection 
   });
 
   it('go at once by UDP, and to each of several hops', async () => {
-    const udp = burst('sip:core:5060', 90);
-    assert.equal(srf.calls.length, 90);
+    const udp = burst('sip:core:5060', 70);
+    assert.equal(srf.calls.length, 70);
     const others = Array.from({ length: 10 }, (_, i) => burst(`sip:core${i};transport=tcp`, 5)).flat();
-    assert.equal(srf.calls.length, 100);
+    assert.equal(srf.calls.length, 80);
     for (const call of srf.calls) call.respond(200);
     await answerAll([...udp, ...others]);
   });

@@ -5,7 +5,7 @@ import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { type FakeCall, FakeSrf } from '../../../support/fake-srf.ts';
 
 /** Requests that may be without an answer at once, and how long one counts as such at the most, ms. */
-const AT_ONCE = 96;
+const AT_ONCE = 80;
 const LONGEST_HOLD = 250;
 const SHORTEST_HOLD = 100;
 

@@ -269,7 +269,9 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
     audit: z.strictObject({ file: z.string().min(1).optional() }).default({}),
     addresses: rest.optional(),
     qos: rest.optional(),
-    pap: rest.optional(),
+    pap: z
+      .looseObject({ hosts: z.preprocess(listOrText, z.array(z.string(), 'must be a list of host names')).optional() })
+      .optional(),
     msrp: z
       .looseObject({
         enabled: flag.default(true),

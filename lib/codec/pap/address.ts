@@ -17,6 +17,17 @@ export interface AddressOptions {
   /** Take `sip:`, `tel:`, numbers and tokens without the WAPPUSH form. Default true: most clients write them. */
   readonly rawAddresses?: boolean;
   readonly rules?: AddressRules | undefined;
+  /** Names of this gateway, see {@link ppgHosts}; another after the `@` is an address error. Default: none is. */
+  readonly hosts?: PpgHosts | undefined;
+}
+
+/** What stands after the `@` of a WAPPUSH address that is for this gateway, in the canonical spelling. */
+export type PpgHosts = ReadonlySet<string>;
+
+/** Undefined, so that none is checked, when there is no name. */
+export function ppgHosts(names: readonly string[] = []): PpgHosts | undefined {
+  const hosts = names.flatMap((name) => hostOf(name) ?? []);
+  return hosts.length === 0 ? undefined : new Set(hosts);
 }
 
 /** Longest address-value that is read, characters. */
@@ -47,8 +58,8 @@ const PORT = /:\d{1,5}$/;
 
 /**
  * Reads an address-value (WAP-249 section 6). `+digits/TYPE=PLMN` becomes `sip:+digits@domain`, a user becomes its
- * SIP address-of-record, a token without a domain becomes `sip:token@domain`. The host after `@` is not looked at:
- * whoever reached this gateway means this gateway.
+ * SIP address-of-record, a token without a domain becomes `sip:token@domain`. The host after `@` counts
+ * where `hosts` is given; otherwise whoever reached this gateway means this gateway.
  *
  * @throws PPG_E_ADDRESS (2002) what is not in the grammar, cannot be reached by SIP, or would not be safe in a header.
  */
@@ -66,7 +77,7 @@ export function parseAddress(text: string, options: AddressOptions): RecipientAd
   const type = TYPE.exec(rest);
   if (type === null) throw bad('has no /TYPE=');
   const value = unescapeValue(rest.slice(0, type.index));
-  const { name, qualifiers } = readSpecifier(rest.slice(type.index + type[0].length));
+  const { name, qualifiers } = readSpecifier(rest.slice(type.index + type[0].length), options.hosts);
   const identity = identityOf(name, value, options);
   const instance = qualifiers.get('INSTANCE');
   return recipient(text, identity, instance === undefined ? undefined : readInstance(instance));
@@ -74,11 +85,17 @@ export function parseAddress(text: string, options: AddressOptions): RecipientAd
 
 const NO_QUALIFIERS: ReadonlyMap<string, string> = new Map();
 
-/** `PLMN/INSTANCE=…/@ppg.example.com`: the type, its qualifiers, and a host that is left aside. */
-function readSpecifier(text: string): { name: string; qualifiers: ReadonlyMap<string, string> } {
+/** `PLMN/INSTANCE=…/@ppg.example.com`: the type and its qualifiers. Some clients leave the host out (WAP-209 section 8). */
+function readSpecifier(
+  text: string,
+  hosts: PpgHosts | undefined,
+): { name: string; qualifiers: ReadonlyMap<string, string> } {
   const at = text.indexOf('@');
-  const host = at < 0 ? undefined : text.slice(at + 1);
-  if (host !== undefined && hostOf(host.replace(PORT, '')) === undefined) throw bad('names no valid host after the @');
+  if (at >= 0) {
+    const host = hostOf(text.slice(at + 1).replace(PORT, ''));
+    if (host === undefined) throw bad('names no valid host after the @');
+    if (hosts?.has(host) === false) throw bad('is for another gateway: the host after the @ is none of pap.hosts');
+  }
   const [name = '', ...rest] = (at < 0 ? text : text.slice(0, at)).replace(/\/$/, '').split('/');
   if (rest.length === 0) return { name: name.trim().toUpperCase(), qualifiers: NO_QUALIFIERS };
   const qualifiers = new Map<string, string>();

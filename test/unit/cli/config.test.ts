@@ -54,10 +54,16 @@ describe('configuration of a standalone gateway', () => {
   it('hands on how PAP has to come, and what initiators call bearers', () => {
     const path = put('names', 'local.json', { ppg: { qos: { bearers: { SMS: ['sms'] } } } });
     const read = loadConfig(
-      { NODE_CONFIG_DIR: path, PPG_REQUIRE_TLS: 'yes', PPG_TRUSTED_PROXIES: '10.0.0.1, 10.1.0.0/16' },
+      {
+        NODE_CONFIG_DIR: path,
+        PPG_REQUIRE_TLS: 'yes',
+        PPG_TRUSTED_PROXIES: '10.0.0.1, 10.1.0.0/16',
+        PPG_PAP_HOSTS: 'ppg.example.com, ppg',
+      },
       directory.file('nothing-here'),
     );
-    const { auth, qos } = gatewayConfiguration(read);
+    const { auth, qos, pap } = gatewayConfiguration(read);
+    assert.deepEqual(pap, { hosts: ['ppg.example.com', 'ppg'] });
     assert.deepEqual(auth, { requireTls: true, trustedProxies: ['10.0.0.1', '10.1.0.0/16'] });
     assert.deepEqual(qos, { bearers: { SMS: ['sms'] } });
     assert.match(refusal({ PPG_REQUIRE_TLS: 'perhaps' }), /ppg\.auth\.requireTls \(PPG_REQUIRE_TLS\): must be 1/);
@@ -124,6 +130,7 @@ describe('configuration of a standalone gateway', () => {
       'ppg.sip.trustedPeers.1 (PPG_TRUSTED_PEERS): must be an IP address or a',
     ],
     ['PPG_TRUSTED_PROXIES', 'proxy', 'ppg.auth.trustedProxies.0 (PPG_TRUSTED_PROXIES): must be an IP address or a'],
+    ['PPG_PAP_HOSTS', 'ppg,ppg.test:80', 'ppg.pap.hosts.1 (PPG_PAP_HOSTS): must be a host name or address, without a'],
     ['PPG_SIP_HOST', 'localhost', 'ppg.sip.host (PPG_SIP_HOST): must be an IP address of this machine'],
     ['PPG_SIP_ADVERTISE', 'a b', 'ppg.sip.advertise (PPG_SIP_ADVERTISE): must be a host name or an address'],
     ['PPG_MSRP_ADVERTISE', 'a b', 'ppg.msrp.advertise (PPG_MSRP_ADVERTISE): must be a host name or an address'],

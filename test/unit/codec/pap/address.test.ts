@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseAddress } from '../../../../lib/codec/pap/address.ts';
+import { parseAddress, ppgHosts } from '../../../../lib/codec/pap/address.ts';
 
 const DOMAIN = 'ims.example.com';
 const read = (text: string, rawAddresses?: boolean) =>
@@ -113,5 +113,32 @@ describe('parseAddress', () => {
       assert.throws(() => read(text, false), { code: 'PPG_E_ADDRESS' });
     }
     assert.equal(read('WAPPUSH=alice/TYPE=USER@ppg', false).aor, 'sip:alice@ims.example.com');
+  });
+
+  describe('where the names of the gateway are given', () => {
+    const hosts = ppgHosts(['PPG.example.com', 'ppg', '[2001:db8::1]']);
+    const there = (text: string) => parseAddress(text, { domain: DOMAIN, hosts });
+
+    for (const host of ['@ppg.example.com', '@Ppg.Example.COM.', '@ppg:8080', '@[2001:DB8::1]:80', '']) {
+      it(`takes what is addressed to ${JSON.stringify(host)}`, () => {
+        assert.equal(there(`WAPPUSH=alice/TYPE=USER${host}`).aor, 'sip:alice@ims.example.com');
+      });
+    }
+
+    it('takes addresses that are not in the form and name none', () => {
+      assert.equal(there('alice@other.example.com').aor, 'sip:alice@other.example.com');
+    });
+
+    for (const host of ['other.example.com', 'example.com', 'ppg.example.com.evil.example', '[2001:db8::2]']) {
+      it(`refuses what is addressed to ${host}`, () => {
+        const text = `WAPPUSH=alice%40ppg.example.com/TYPE=USER@${host}`;
+        assert.throws(() => there(text), { code: 'PPG_E_ADDRESS', papCode: 2002 });
+      });
+    }
+
+    it('takes every name when there are none', () => {
+      assert.equal(ppgHosts([]), undefined);
+      assert.equal(ppgHosts(undefined), undefined);
+    });
   });
 });

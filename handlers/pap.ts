@@ -2,10 +2,11 @@ import type { ServerResponse } from 'node:http';
 import type { Clock } from '../lib/base/clock.ts';
 import { messageOf, PpgError } from '../lib/base/errors.ts';
 import type { Logger } from '../lib/base/log.ts';
+import { SparingLine } from '../lib/base/sparing-line.ts';
 import { isXmlType, type MediaType, parseMediaType } from '../lib/codec/mime/content-type.ts';
 import { type MimePart, readMultipart } from '../lib/codec/mime/multipart.ts';
 import { decodedBody } from '../lib/codec/mime/transfer-encoding.ts';
-import type { AddressRules } from '../lib/codec/pap/address.ts';
+import { type AddressRules, type PpgHosts, ppgHosts } from '../lib/codec/pap/address.ts';
 import { identify, PAP_LIMITS, type PapDocument, parsePapDocument } from '../lib/codec/pap/document.ts';
 import type { PushMessage } from '../lib/codec/pap/messages.ts';
 import { readPapDocument } from '../lib/codec/pap/read.ts';
@@ -31,6 +32,8 @@ export interface PapDependencies {
   readonly domain: string;
   /** The operator's own names and number ranges. */
   readonly rules?: AddressRules | undefined;
+  /** Names of this gateway in addresses; strict accounts may use no other. Default: they are not looked at. */
+  readonly hosts?: readonly string[] | undefined;
   /** sender-name of answers. */
   readonly name?: string | undefined;
   /** sender-address of answers: the URL of this endpoint. */
@@ -61,8 +64,8 @@ export interface PapDependencies {
 /** A request handler of Express 4, Express 5 and plain node:http. */
 export type PapHttpHandler = (request: PapRequest, response: ServerResponse, next: (error?: unknown) => void) => void;
 
-/** Milliseconds. */
-const OVERLOAD_LINE_EVERY = 60_000;
+/** Lines of a minute about what initiators who are known have sent; what comes from anybody has fewer. */
+const REFUSAL_LINES = 100;
 
 const DEFAULT_MAX_BODY = 10 * 1024 * 1024 + PAP_LIMITS.bytes;
 const DEFAULT_BODY_TIMEOUT = 30_000;
@@ -94,9 +97,9 @@ class PapEndpoint {
   readonly #o: PapDependencies;
   readonly #sender: Sender;
   readonly #guard: UrlGuard;
+  readonly #hosts: PpgHosts | undefined;
   readonly #arrival: (request: Arriving) => Arrival;
-  /** When the operator was last told of an overload, and how many requests it has refused since. */
-  #overloads = { toldAt: Number.NEGATIVE_INFINITY, refused: 0 };
+  readonly #lines: Readonly<Record<'refused' | 'quota' | 'overload' | 'http' | 'failed', SparingLine>>;
   readonly #bodyLimits: { readonly maxBytes: number; readonly timeout: number };
 
   constructor(dependencies: PapDependencies) {
@@ -104,7 +107,17 @@ class PapEndpoint {
     this.#o = dependencies;
     this.#sender = { ...(name !== undefined && { name }), ...(address !== undefined && { address }) };
     this.#guard = new UrlGuard({ allowPrivate: dependencies.allowPrivateNotify ?? false });
+    this.#hosts = ppgHosts(dependencies.hosts);
     this.#arrival = dependencies.arrival ?? arrivalReader([]);
+    const { clock } = dependencies;
+    this.#lines = {
+      refused: new SparingLine(clock, REFUSAL_LINES),
+      quota: new SparingLine(clock),
+      // An overloaded gateway has better things to do than to write thousands of lines about it.
+      overload: new SparingLine(clock, 1),
+      http: new SparingLine(clock),
+      failed: new SparingLine(clock, REFUSAL_LINES),
+    };
     this.#bodyLimits = {
       maxBytes: dependencies.maxBodyBytes ?? DEFAULT_MAX_BODY,
       timeout: dependencies.bodyTimeout ?? DEFAULT_BODY_TIMEOUT,
@@ -127,16 +140,19 @@ class PapEndpoint {
     if (!result.ok) this.#deny(result, source);
     const account = admitted(result, auth.challenges ?? BASIC);
     if (!secure && account.requireTls === true) this.#plaintext(source, account.name);
-    const media = acceptable(
-      parseMediaType(request.headers['content-type'] ?? ''),
-      request.headers['content-encoding'],
-    );
     const status = account.replyStatus ?? 202;
+    let media: MediaType;
     let body: Buffer;
     try {
+      const { 'content-type': type = '', 'content-encoding': coding } = request.headers;
+      media = acceptable(parseMediaType(type), coding);
       body = await readBody(request, this.#bodyLimits, this.#o.clock);
     } catch (error) {
-      if (!(error instanceof PpgError)) throw error;
+      if (!(error instanceof PpgError)) {
+        const refusal = { initiator: account.name, pushId: '', code: PAP.BAD_REQUEST };
+        this.#o.onRefused?.({ ...refusal, at: this.#o.clock.now() });
+        throw error;
+      }
       this.#report(error, account, undefined);
       return send(response, status, refusalAnswer(error, undefined, undefined, receivedAt, this.#sender));
     }
@@ -208,9 +224,8 @@ class PapEndpoint {
     account: PiAccount,
     receivedAt: number,
   ): Promise<string> {
-    const { domain, rules, bearerNames } = this.#o;
-    const { name: initiator, rawAddresses = true } = account;
-    const submission = toSubmission(message, entities, { initiator, domain, rules, rawAddresses, bearerNames });
+    const { bearerNames } = this.#o;
+    const submission = toSubmission(message, entities, { ...this.#asking(account), bearerNames });
     if (submission.notifyUrl !== undefined) this.#guard.checkUrl(submission.notifyUrl);
     const outcome = await this.#o.engine.submit(submission);
     const now = this.#o.clock.now();
@@ -219,9 +234,9 @@ class PapEndpoint {
     return pushAnswer(message, outcome, now, this.#sender, notes);
   }
 
-  #asking({ name, rawAddresses = true }: PiAccount): Asking {
+  #asking({ name, rawAddresses = true, strict = false }: PiAccount): Asking {
     const { domain, rules } = this.#o;
-    return { initiator: name, domain, rules, rawAddresses };
+    return { initiator: name, domain, rules, rawAddresses, hosts: strict ? this.#hosts : undefined };
   }
 
   /** One line for the operator: who, which push, why. Never content, never credentials. */
@@ -239,21 +254,17 @@ class PapEndpoint {
       // The sentence for the initiator names its recipient (REQ22); the rule is what an operator looks for.
       cause: rule ?? messageOf(error),
     };
-    if (error instanceof PpgError && error.code === 'PPG_E_OVERLOAD') this.#reportOverload(fields);
-    else if (code === PAP.INTERNAL_ERROR) this.#o.log.error(fields, 'a PAP request failed');
-    else this.#o.log.warn(fields, 'a PAP request was refused');
-  }
-
-  /** Once a minute: an overloaded gateway has better things to do than to write thousands of lines about it. */
-  #reportOverload(fields: object): void {
-    const now = this.#o.clock.now();
-    this.#overloads.refused++;
-    if (now < this.#overloads.toldAt + OVERLOAD_LINE_EVERY) return;
-    this.#o.log.warn(
-      { ...fields, refused: this.#overloads.refused },
-      'PAP requests are refused with 503: too much waits; the next line comes in a minute',
-    );
-    this.#overloads = { toldAt: now, refused: 0 };
+    const { log } = this.#o;
+    if (fields.code === 'PPG_E_OVERLOAD') {
+      const sentence = 'PAP requests are refused with 503: too much waits; the next line comes in a minute';
+      this.#lines.overload.say((unsaid) => log.warn({ ...fields, ...unsaid }, sentence));
+    } else if (fields.code === 'PPG_E_QUOTA') {
+      this.#lines.quota.say((unsaid) => log.warn({ ...fields, ...unsaid }, 'a PAP request was refused'));
+    } else if (code === PAP.INTERNAL_ERROR) {
+      this.#lines.failed.say((unsaid) => log.error({ ...fields, ...unsaid }, 'a PAP request failed'));
+    } else {
+      this.#lines.refused.say((unsaid) => log.warn({ ...fields, ...unsaid }, 'a PAP request was refused'));
+    }
   }
 
   /** The end of a request that HTTP itself refuses, or that met an error nobody foresaw. */
@@ -261,8 +272,11 @@ class PapEndpoint {
     const refusal =
       error instanceof HttpRefusal ? error : new HttpRefusal(500, 'internal error', { Connection: 'close' });
     const fields = { status: refusal.status, cause: messageOf(error), source: request.socket.remoteAddress };
-    if (refusal === error) this.#o.log.warn(fields, 'an HTTP request to the PAP endpoint was refused');
-    else this.#o.log.error(fields, 'a PAP request failed');
+    const { log } = this.#o;
+    if (refusal === error) {
+      const sentence = 'an HTTP request to the PAP endpoint was refused';
+      this.#lines.http.say((unsaid) => log.warn({ ...fields, ...unsaid }, sentence));
+    } else this.#lines.failed.say((unsaid) => log.error({ ...fields, ...unsaid }, 'a PAP request failed'));
     if (response.headersSent || response.destroyed) return;
     response.writeHead(refusal.status, {
       'Content-Type': 'text/plain; charset=utf-8',

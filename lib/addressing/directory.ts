@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { messageOf, PpgError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { SparingLine } from '../base/sparing-line.ts';
 import { type AddressRules, parseAddress } from '../codec/pap/address.ts';
 import type { SipIdentity } from '../codec/pap/sip-identity.ts';
 import type { RecipientAddress } from '../model/address.ts';
@@ -57,11 +58,13 @@ interface Known {
 /** Finds out where an address leads, by the integrator's lookup and then by ENUM; bounded in time, answers are kept. */
 export class Directory {
   readonly #o: DirectoryOptions;
+  readonly #failed: SparingLine;
   readonly #known = new Map<string, Known>();
   readonly #open = new Map<string, Promise<Identities>>();
 
   constructor(options: DirectoryOptions) {
     this.#o = options;
+    this.#failed = new SparingLine(options.clock);
   }
 
   /**
@@ -137,7 +140,8 @@ export class Directory {
       this.#keep(aor, identities);
       return identities;
     } catch (error) {
-      this.#o.log.warn({ cause: messageOf(error) }, 'an address could not be looked up; its push was refused');
+      const sentence = 'an address could not be looked up; its push was refused';
+      this.#failed.say((unsaid) => this.#o.log.warn({ cause: messageOf(error), ...unsaid }, sentence));
       throw cannotTell('the directory did not answer', error);
     }
   }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { SparingLine } from '../base/sparing-line.ts';
 import { createTokenVerifier, type TokenOptions, type TokenVerifier } from './bearer-token.ts';
 import { type CertificateAccount, type CertificateFinder, certificateFinder } from './client-certificate.ts';
 import { FailureLimiter } from './failure-limiter.ts';
@@ -52,6 +53,8 @@ export class Authenticator implements PiAuthenticator {
   readonly #passwords: PiAuth;
   readonly #verify: TokenVerifier | undefined;
   readonly #failures: FailureLimiter;
+  readonly #hookFailed: SparingLine;
+  readonly #keysMissing: SparingLine;
   readonly #tokens = new Map<string, RememberedToken>();
   #accounts = new Map<string, PiAccount>();
   #certificates: CertificateFinder | undefined;
@@ -63,6 +66,8 @@ export class Authenticator implements PiAuthenticator {
     this.#o = options;
     const { accounts, clock, token } = options;
     this.#passwords = new PiAuth({ accounts: [], clock });
+    this.#hookFailed = new SparingLine(clock);
+    this.#keysMissing = new SparingLine(clock);
     this.#verify = token && createTokenVerifier(token, clock);
     this.#failures = new FailureLimiter(clock, { failures: FAILURES, window: MINUTE }, MAX_LIMITED);
     this.setAccounts(accounts);
@@ -103,7 +108,8 @@ export class Authenticator implements PiAuthenticator {
     try {
       found = await this.#inTime(authenticate(request));
     } catch (error) {
-      this.#o.log.error({ cause: messageOf(error) }, 'authenticate() failed; the request is refused for now');
+      const sentence = 'authenticate() failed; the request is refused for now';
+      this.#hookFailed.say((unsaid) => this.#o.log.error({ cause: messageOf(error), ...unsaid }, sentence));
       return { ok: false, reason: 'busy', retryAfter: BUSY_RETRY };
     }
     if (found === undefined) return otherwise();
@@ -168,7 +174,8 @@ export class Authenticator implements PiAuthenticator {
     if (!result.ok) {
       if (result.reason === 'refused') return { ok: false, reason: 'wrong' };
       this.#failures.forgive(source);
-      this.#o.log.error('the keys of the token issuer cannot be had; tokens are refused for now');
+      const sentence = 'the keys of the token issuer cannot be had; tokens are refused for now';
+      this.#keysMissing.say((unsaid) => this.#o.log.error(unsaid, sentence));
       return { ok: false, reason: 'busy', retryAfter: BUSY_RETRY };
     }
     this.#failures.forgive(source);

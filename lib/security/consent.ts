@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { SparingLine } from '../base/sparing-line.ts';
 import { applicationIdOf } from '../model/application-id.ts';
 import type { Push, Submission } from '../model/push.ts';
 import type { BlockList } from './block-list.ts';
@@ -26,10 +27,12 @@ const ASK_WITHIN = 10_000;
 /** Asks the block list, then the integrator. An integrator's answer that does not come is no consent. */
 export class ConsentKeeper {
   readonly #o: ConsentOptions;
+  readonly #failed: SparingLine;
   blocked: BlockList;
 
   constructor(options: ConsentOptions) {
     this.#o = options;
+    this.#failed = new SparingLine(options.clock);
     this.blocked = options.blocked;
   }
 
@@ -79,7 +82,8 @@ export class ConsentKeeper {
   }
 
   #unsure({ pushId, initiator }: Push, cause: string): 'unsure' {
-    this.#o.log.error({ pushId, initiator, cause }, 'allowDelivery() failed; the push waits');
+    const fields = { pushId, initiator, cause };
+    this.#failed.say((unsaid) => this.#o.log.error({ ...fields, ...unsaid }, 'allowDelivery() failed; the push waits'));
     return 'unsure';
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf, PpgError } from '../../base/errors.ts';
+import { SparingLine } from '../../base/sparing-line.ts';
 import { parseCSeq } from '../../codec/sip/cseq.ts';
 import type { SipRequest, SipResponse } from '../../codec/sip/message.ts';
 import { tagOf } from '../../codec/sip/name-addr.ts';
@@ -29,11 +30,15 @@ const DISCARDED = new Set(['REFER', 'ACK']);
 export class Inbound {
   readonly #context: SipdContext;
   readonly #forwarder: Forwarder;
+  readonly #refused: SparingLine;
+  readonly #unanswered: SparingLine;
   readonly #held = new Map<string, Held>();
 
   constructor(context: SipdContext, forwarder: Forwarder) {
     this.#context = context;
     this.#forwarder = forwarder;
+    this.#refused = new SparingLine(context.clock);
+    this.#unanswered = new SparingLine(context.clock);
   }
 
   get size(): number {
@@ -50,7 +55,8 @@ export class Inbound {
       else if (within && this.#forwarder.take(transaction)) return;
       else this.#takeAlone(transaction);
     } catch (error) {
-      this.#context.log.warn({ err: error, method: request.method }, 'a request could not be taken');
+      const fields = { method: request.method, cause: messageOf(error) };
+      this.#refused.say((unsaid) => this.#context.log.warn({ ...fields, ...unsaid }, 'a request could not be taken'));
       const status = error instanceof PpgError ? (error.sipStatus ?? 500) : 500;
       if (request.method !== 'ACK') transaction.respond(respondTo(request, status));
     }
@@ -81,7 +87,8 @@ export class Inbound {
     const { method, headers } = request;
     const reason = networkRefusal(raw);
     if (reason !== undefined) {
-      this.#context.log.warn({ from: `${flow.host}:${flow.port}`, method, reason }, 'answered 400');
+      const fields = { from: `${flow.host}:${flow.port}`, method, reason };
+      this.#refused.say((unsaid) => this.#context.log.warn({ ...fields, ...unsaid }, 'answered 400'));
       return 400;
     }
     if (IN_DIALOG.has(method) || (hasToTag(request) && this.#context.dialogs.isLost(request))) return 481;
@@ -161,7 +168,9 @@ export class Inbound {
     const { clock, limits, log, dialogs } = this.#context;
     const id = randomUUID();
     const timer = clock.setTimeout(() => {
-      log.warn({ method: transaction.request.method }, 'an application did not answer a request');
+      const { method } = transaction.request;
+      const sentence = 'an application did not answer a request';
+      this.#unanswered.say((unsaid) => log.warn({ method, ...unsaid }, sentence));
       giveUp();
     }, limits.holdFor);
     const held: Held = { transaction, client, timer, dialog, toTag: undefined, rseq: 0 };

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
 import { messageOf, PpgError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { SparingLine } from '../../base/sparing-line.ts';
 import type { Operation, Request, Response, ThreadOptions } from './messages.ts';
 import { PendingBatch, type Waiting } from './pending-batch.ts';
 
@@ -32,6 +33,7 @@ export interface StoreThreadOptions {
  */
 export class StoreThread {
   readonly #options: StoreThreadOptions;
+  readonly #failures: SparingLine;
   #worker: Worker | undefined;
   #exited: Promise<void> = Promise.resolve();
   #state: 'new' | 'open' | 'closing' | 'closed' | 'broken' = 'new';
@@ -46,6 +48,7 @@ export class StoreThread {
 
   constructor(options: StoreThreadOptions) {
     this.#options = options;
+    this.#failures = new SparingLine(options.clock);
   }
 
   /** Starts the thread, which opens the database and migrates it. */
@@ -186,7 +189,8 @@ export class StoreThread {
   }
 
   #failure(cause: string): PpgError {
-    this.#options.log.error({ file: this.#options.file, cause }, 'the store failed');
+    const { file, log } = this.#options;
+    this.#failures.say((unsaid) => log.error({ file, cause, ...unsaid }, 'the store failed'));
     return new PpgError('PPG_E_STORE', `The store failed: ${cause}`);
   }
 

@@ -51,9 +51,32 @@ describe('the PAP endpoint as HTTP', () => {
       assert.equal(lines.length, told);
     }
     assert.deepEqual(
-      lines.map((line) => (line as { refused?: number }).refused),
-      [1, 2],
+      lines.map((line) => (line as { unsaid?: number }).unsaid),
+      [undefined, 1],
     );
+  });
+
+  it('does not let strangers fill the log: ten lines a minute, and how many more there were', async () => {
+    const clock = new FakeClock();
+    const lines: { unsaid?: number; cause?: string }[] = [];
+    const log = { ...silentLogger, warn: (fields: object | string) => void lines.push(fields as object) };
+    const { endpoint } = await serve({ clock, log, auth: { check: () => ({ ok: false, reason: 'wrong' }) } });
+    for (let n = 0; n < 25; n++) assert.equal((await endpoint.post('x', 'text/plain')).status, 401);
+    assert.equal(lines.length, 10);
+    await clock.advance(60_000);
+    await endpoint.post('x', 'text/plain');
+    assert.deepEqual([lines.length, lines[10]?.unsaid], [11, 15]);
+  });
+
+  it('counts among the refused what HTTP refused an initiator', async () => {
+    const refused: object[] = [];
+    const clock = new FakeClock();
+    const onRefused = (refusal: object): void => void refused.push(refusal);
+    const { endpoint } = await serve({ clock, onRefused, maxBodyBytes: 1000 });
+    await endpoint.post('{}', 'application/json');
+    await endpoint.post(Buffer.alloc(1001), 'application/xml');
+    const one = { initiator: ACCOUNT.name, pushId: '', code: 2000, at: clock.now() };
+    assert.deepEqual(refused, [one, one]);
   });
 
   it('refuses other methods with 405', async () => {
@@ -151,6 +174,38 @@ describe('the PAP endpoint as HTTP', () => {
     const answer = await endpoint.pap(fixture('two-raw-tokens'), FIXTURE_TYPES['two-raw-tokens'] as string);
     assert.ok(answer.message === 'push-response');
     assert.equal(answer.code, 2002);
+  });
+
+  it('holds strict accounts to the names of the gateway, and no others', async () => {
+    const status = (host: string): string =>
+      `<pap><statusquery-message push-id="1"><address address-value="WAPPUSH=a/TYPE=USER@${host}"/></statusquery-message></pap>`;
+    const code = async (strict: boolean, host: string): Promise<number | undefined> => {
+      const { endpoint, engine } = await serve({ auth: admitting({ ...ACCOUNT, strict }), hosts: ['ppg.test'] });
+      try {
+        const answer = await endpoint.pap(status(host), 'application/xml');
+        assert.ok(answer.message === 'statusquery-response');
+        assert.equal(engine.queries.length, answer.results[0]?.code === 2002 ? 0 : 1);
+        return answer.results[0]?.code;
+      } finally {
+        await endpoint.close();
+      }
+    };
+    assert.deepEqual([await code(true, 'other.test'), await code(true, 'ppg.test')], [2002, 2004]);
+    assert.equal(await code(false, 'other.test'), 2004);
+    const push = FIXTURE_TYPES[NAME] as string;
+    for (const [hosts, wanted] of [
+      [['ppg.test'], 2002],
+      [[], 1001],
+    ] as const) {
+      const { endpoint } = await serve({ auth: admitting({ ...ACCOUNT, strict: true }), hosts });
+      const body = fixture(NAME)
+        .toString()
+        .replace(/address-value="[^"]*"/, 'address-value="WAPPUSH=a/TYPE=USER@other.test"');
+      const answer = await endpoint.pap(body, push);
+      assert.ok(answer.message === 'push-response');
+      assert.equal(answer.code, wanted);
+      await endpoint.close();
+    }
   });
 
   it('refuses notify URLs into its own network unless told otherwise', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { silentLogger } from '../../../../lib/base/log.ts';
 import type { SipdLimits } from '../../../../lib/embedded/sipd/limits.ts';
 import { createSipd, type Sipd } from '../../../../lib/embedded/sipd/sipd.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -14,9 +15,11 @@ describe('sipd', () => {
   let stack: FakeStack;
   let sipd: Sipd;
   const apps: RawApp[] = [];
+  let warnings: (object | string)[];
 
   async function start(limits: Partial<SipdLimits> = {}): Promise<void> {
-    sipd = createSipd({ clock, stack, secret: SECRET, port: 0, limits });
+    const log = { ...silentLogger, warn: (fields: object | string) => void warnings.push(fields) };
+    sipd = createSipd({ clock, stack, secret: SECRET, port: 0, limits, log });
     await sipd.start();
   }
 
@@ -35,6 +38,7 @@ describe('sipd', () => {
   beforeEach(async () => {
     clock = new FakeClock(Date.UTC(2026, 8, 21, 12, 0, 0));
     stack = new FakeStack();
+    warnings = [];
   });
 
   afterEach(async () => {
@@ -300,6 +304,9 @@ describe('sipd', () => {
       const typed = [['Content-Type', 'text/plain']] as const;
       assert.deepEqual(status(stack.receive(requestFrom('MESSAGE', typed, 'a\0b'))), [400]);
       assert.deepEqual(status(stack.receive(requestFrom('MESSAGE', typed, 'x'.repeat(8193)))), [400]);
+      for (let n = 0; n < 30; n++) stack.receive(requestFrom('INVITE', [['Contact', '<sip:[>']]));
+      assert.ok(warnings.length > 2 && warnings.length <= 10, `${warnings.length} lines`);
+      assert.doesNotMatch(JSON.stringify(warnings), /stack/, 'what a peer sent wrong is no error of the code');
       assert.equal(sipd.held, 0);
     });
 

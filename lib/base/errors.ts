@@ -24,17 +24,14 @@ export type ErrorCode =
   | 'PPG_E_PAP_VERSION'
   | 'PPG_E_PAP_TOO_LARGE'
   | 'PPG_E_MULTIPART'
-  | 'PPG_E_MEDIA_TYPE'
   | 'PPG_E_BODY_CONSUMED'
   | 'PPG_E_ADDRESS'
   | 'PPG_E_ADDRESS_LOOKUP'
   | 'PPG_E_PUSH_REFUSED'
   | 'PPG_E_CAPABILITIES'
-  | 'PPG_E_DUPLICATE_PUSH_ID'
   | 'PPG_E_PUSH_NOT_FOUND'
   | 'PPG_E_UNAUTHENTICATED'
   | 'PPG_E_FORBIDDEN'
-  | 'PPG_E_NOT_IMPLEMENTED'
   | 'PPG_E_NOTIFY_URL'
   | 'PPG_E_OVERLOAD'
   | 'PPG_E_QUOTA'
@@ -71,17 +68,14 @@ export const ERROR_KINDS: Readonly<Record<ErrorCode, ErrorKind>> = {
   PPG_E_PAP_VERSION: kind(3002, undefined),
   PPG_E_PAP_TOO_LARGE: kind(2000, undefined),
   PPG_E_MULTIPART: kind(2000, undefined),
-  PPG_E_MEDIA_TYPE: kind(2000, undefined),
   PPG_E_BODY_CONSUMED: kind(3000, undefined),
   PPG_E_ADDRESS: kind(2002, undefined),
   PPG_E_ADDRESS_LOOKUP: kind(3000, undefined, true),
   PPG_E_PUSH_REFUSED: kind(2000, undefined),
   PPG_E_CAPABILITIES: kind(2000, undefined),
-  PPG_E_DUPLICATE_PUSH_ID: kind(2007, undefined),
   PPG_E_PUSH_NOT_FOUND: kind(2004, undefined),
   PPG_E_UNAUTHENTICATED: kind(2001, undefined),
   PPG_E_FORBIDDEN: kind(2001, undefined),
-  PPG_E_NOT_IMPLEMENTED: kind(3001, undefined),
   PPG_E_NOTIFY_URL: kind(2000, undefined),
   PPG_E_OVERLOAD: kind(3000, 503, true),
   PPG_E_QUOTA: kind(3000, undefined, true),

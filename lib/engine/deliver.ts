@@ -19,6 +19,7 @@ import { callIdOf } from './call-id.ts';
 import type { CapabilitySource } from './capability-source.ts';
 import { chooseBearer, failedBearers, NO_BEARER_NAME } from './choose-bearer.ts';
 import type { HopPace } from './hop-pace.ts';
+import { insist } from './insist.ts';
 import type { Leases } from './leases.ts';
 import { type EngineLimits, LEASE, type RetryPolicy } from './limits.ts';
 import type { Notifier } from './notifier.ts';
@@ -59,6 +60,8 @@ export interface DelivererOptions {
   readonly allowDelivery?: (push: Push, address: RecipientAddress) => Consent | Promise<Consent>;
   /** Told when a recipient waits until `due`. */
   readonly onDue: (due: number) => void;
+  /** See InsistOptions. */
+  readonly stopping?: AbortSignal;
 }
 
 /**
@@ -75,7 +78,7 @@ export class Deliverer {
 
   /** Never rejects: whatever goes wrong is logged, and the claim's lease brings the recipient back. */
   async run(first: Claim): Promise<void> {
-    const { leases, proofs, log } = this.#o;
+    const { leases, proofs, log, clock, onDue } = this.#o;
     for (let claim: Claim | undefined = first, next: Claim | undefined; claim !== undefined; claim = next) {
       next = undefined;
       leases.begin(claim);
@@ -88,6 +91,7 @@ export class Deliverer {
           { pushId, initiator, cause: messageOf(error) },
           'an attempt could not be finished; its lease will bring the push back',
         );
+        onDue(clock.now() + LEASE);
       } finally {
         leases.end(claim);
       }
@@ -280,7 +284,7 @@ export class Deliverer {
     attempts: readonly AttemptRecord[],
     cause: string,
   ): Promise<Claim | undefined> {
-    const { store, clock, owner, events, log, notifier } = this.#o;
+    const { clock, owner, events, log, notifier, onDue } = this.#o;
     const at = clock.now();
     const next = this.#o.nextLease();
     const owes = isFinal(outcome) && claim.pushData.notifyUrl !== undefined;
@@ -290,16 +294,19 @@ export class Deliverer {
     const settlement: Writable<Settlement> = { push, index, attempt, at, outcome, attempts };
     if (next !== undefined) settlement.next = next;
     if (leased) settlement.notifyLease = { owner, leaseUntil: at + LEASE };
-    const result: SettleResult = await store.settle(settlement);
+    const result: SettleResult = await insist(settlement, this.#o);
+    // Not asked for, or asked for in vain: whoever waits behind it is due now.
+    if (next === undefined || clock.now() > at) onDue(clock.now());
     if (!result.applied) {
       log.warn(
-        { pushId: claim.pushData.pushId, attempt: claim.attempt, cause },
+        { pushId: claim.pushData.pushId, push, attempt, cause },
         'the outcome came too late: another attempt has taken over',
       );
       return result.next;
     }
-    if (outcome.to === 'pending') this.#o.onDue(Math.min(outcome.due, outcome.deadline ?? outcome.due));
-    else if (outcome.to === 'awaiting-confirmation') this.#o.onDue(outcome.deadline);
+    if (outcome.to === 'pending')
+      onDue(Math.min(outcome.due, outcome.deadline ?? outcome.due, claim.pushData.expiresAt));
+    else if (outcome.to === 'awaiting-confirmation') onDue(outcome.deadline);
     if (result.notification !== undefined) notifier.send(result.notification);
     // Not leased, or made with others of a group: then the store has it for whoever asks.
     else if (owes) notifier.kick();
@@ -308,9 +315,10 @@ export class Deliverer {
         {
           pushId: claim.pushData.pushId,
           initiator: claim.pushData.initiator,
+          push,
           state: outcome.to,
           code: outcome.code,
-          attempt: claim.attempt,
+          attempt,
           cause,
         },
         'push not delivered by this attempt',

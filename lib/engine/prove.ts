@@ -97,8 +97,8 @@ export class Prover {
 
   #tellState({ fromPending: _, ...ended }: Settled, cause: string, at: number): void {
     if (ended.state !== 'delivered') {
-      const { pushId, initiator, state, code } = ended;
-      this.#o.log.info({ pushId, initiator, state, code, cause }, 'push ended by a report');
+      const { pushId, initiator, push, state, code } = ended;
+      this.#o.log.info({ pushId, initiator, push, state, code, cause }, 'push ended by a report');
     }
     this.#o.events.emit('state', { ...ended, address: '', at, cause });
   }

@@ -59,6 +59,8 @@ export interface PapDependencies {
   readonly onDenied?: (denial: EngineEvents['denied']) => void;
   /** Take notify URLs that point at loopback and private addresses. Default false. */
   readonly allowPrivateNotify?: boolean;
+  /** Addresses and networks that notify URLs may point at although they are not public. Default none. */
+  readonly allowNotify?: readonly string[];
 }
 
 /** A request handler of Express 4, Express 5 and plain node:http. */
@@ -106,7 +108,8 @@ class PapEndpoint {
     const { name, address } = dependencies;
     this.#o = dependencies;
     this.#sender = { ...(name !== undefined && { name }), ...(address !== undefined && { address }) };
-    this.#guard = new UrlGuard({ allowPrivate: dependencies.allowPrivateNotify ?? false });
+    const { allowPrivateNotify: allowPrivate = false, allowNotify: allow = [] } = dependencies;
+    this.#guard = new UrlGuard({ allowPrivate, allow });
     this.#hosts = ppgHosts(dependencies.hosts);
     this.#arrival = dependencies.arrival ?? arrivalReader([]);
     const { clock } = dependencies;

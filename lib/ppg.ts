@@ -228,6 +228,7 @@ export function createPpg(given: PpgOptions): Ppg {
         requireTls: options.auth.requireTls,
         admitQuery: tenancy.admitQuery,
         allowPrivateNotify: options.notify.allowPrivate,
+        allowNotify: options.notify.allow,
         onRefused: (refusal) => events.emit('refused', refusal),
         onDenied: (denial) => events.emit('denied', denial),
         maxBodyBytes: limits.maxBodyBytes,

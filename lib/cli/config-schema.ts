@@ -288,7 +288,12 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
     content: z.looseObject({ transform: flag.optional(), allowHttp: flag.optional() }).optional(),
     limits: rest.default({}),
     retry: rest.default({}),
-    notify: z.looseObject({ allowPrivate: flag.default(false) }).default({ allowPrivate: false }),
+    notify: z
+      .looseObject({
+        allowPrivate: flag.default(false),
+        allow: z.preprocess(listOrText, z.array(z.string(), 'must be a list of addresses or CIDR ranges')).optional(),
+      })
+      .default({ allowPrivate: false }),
     stopWithin: z.preprocess(numberOrText, z.number(STOP).int(STOP).min(0, STOP).max(600_000, STOP)),
     log: z.strictObject({ level: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`) }),
   },

@@ -14,6 +14,8 @@ import type { NotifyIdentities, NotifyIdentity } from './notify-identity.ts';
 export interface NotificationPostOptions {
   /** Let notify URLs point at loopback and private addresses. */
   readonly allowPrivate: boolean;
+  /** Addresses and networks that they may point at although they are not public. Default none. */
+  readonly allow?: readonly string[];
   /** Milliseconds for connection, headers and body each. */
   readonly timeout: number;
   /** Default that of the system. */
@@ -44,7 +46,7 @@ export interface NotificationPost {
  * Redirects are not followed; name resolution passes the guard again at every connection.
  */
 export function createNotificationPost(options: NotificationPostOptions): NotificationPost {
-  const guard = new UrlGuard({ allowPrivate: options.allowPrivate });
+  const guard = new UrlGuard(options);
   const { timeout, perTarget, clock = systemClock } = options;
   const agentWith = (tls: NotifyIdentity['tls'] = {}): Agent =>
     new Agent({

@@ -95,6 +95,11 @@ export interface LimitOptions extends EngineLimits {
 export interface NotifyOptions extends NotifyPolicy {
   /** Let notify URLs point at loopback and private addresses. Default false. */
   readonly allowPrivate: boolean;
+  /**
+   * Addresses and networks that notify URLs may point at although they are not public; an address of 64:ff9b::/96 (NAT64)
+   * is judged as the IPv4 address within. Default none.
+   */
+  readonly allow: readonly string[];
   /** How long one POST may take, milliseconds. Default 10 s. */
   readonly timeout: number;
 }
@@ -278,6 +283,7 @@ const schema = z.strictObject({
   notify: z
     .strictObject({
       allowPrivate: z.boolean().default(false),
+      allow: networks.max(1000).default([]),
       first: milliseconds.default(DEFAULT_NOTIFY.first),
       longest: milliseconds.default(DEFAULT_NOTIFY.longest),
       giveUpAfter: milliseconds.default(DEFAULT_NOTIFY.giveUpAfter),

@@ -5,7 +5,10 @@ import { PpgError } from '../base/errors.ts';
 export interface UrlGuardOptions {
   /** Let URLs point anywhere, loopback and private networks included. Default false. */
   readonly allowPrivate?: boolean;
-  /** Host names, addresses and CIDR ranges that are allowed although they are not public. */
+  /**
+   * Host names, addresses and CIDR ranges that are allowed although they are not public. An address of 64:ff9b::/96 is
+   * judged as the IPv4 address within, by these ranges too.
+   */
   readonly allow?: readonly string[];
 }
 
@@ -30,7 +33,7 @@ const FORBIDDEN_V4 = [
 
 /** Of IPv6 only 2000::/3 is public, and not all of it. */
 const FORBIDDEN_V6 = [
-  '::/3', // unspecified, loopback, mapped and translated IPv4
+  '::/3', // unspecified, loopback, mapped and translated IPv4; for 64:ff9b::/96 see judged()
   '2001::/23', // protocol assignments, Teredo
   '2001:db8::/32', // documentation
   '2002::/16', // 6to4: carries any IPv4
@@ -42,6 +45,7 @@ const FORBIDDEN_V6 = [
 // Two lists: a BlockList holds IPv4 addresses against IPv6 ranges as ::ffff:a.b.c.d, and ::/3 would take them all.
 const forbiddenV4 = listOf(FORBIDDEN_V4);
 const forbiddenV6 = listOf(FORBIDDEN_V6);
+const wellKnown = listOf(['64:ff9b::/96']);
 
 const MAX_APPROVED = 256;
 
@@ -124,17 +128,37 @@ export class UrlGuard {
 
   #checkAddress(address: string): void {
     if (this.#open) return;
-    if (isForbidden(address) && !contains(this.#allowed, address))
+    if (isForbidden(address) && !contains(this.#allowed, judged(address)))
       throw refused('points to an address that is not public');
   }
 }
 
-/** True for every address that is not on the public Internet; IPv6 that carries an IPv4 address is never public. */
-export const isForbidden = (address: string): boolean =>
-  isIP(address) === 0 || contains(isIPv4(address) ? forbiddenV4 : forbiddenV6, address);
+/**
+ * True for every address that is not on the public Internet. Of IPv6 that carries an IPv4 address only the well-known
+ * prefix of NAT64 can be: IPv6-only networks reach the IPv4 Internet by it (RFC 6052, RFC 6147).
+ */
+export function isForbidden(address: string): boolean {
+  const meant = judged(address);
+  return isIP(meant) === 0 || contains(isIPv4(meant) ? forbiddenV4 : forbiddenV6, meant);
+}
+
+/** The IPv4 address that a translator would make of one with its well-known prefix (RFC 6052 section 2.1); others as they are. */
+function judged(address: string): string {
+  const bare = bareOf(address);
+  if (!isIPv6(bare) || !wellKnown.check(bare, 'ipv6')) return address;
+  // A URL writes it `64:ff9b::` and the last two groups, without the zeros that begin them.
+  const groups = new URL(`http://[${bare}]`).hostname.slice('[64:ff9b::'.length, -1).split(':');
+  const [high = 0, low = 0] = groups.length === 2 ? groups.map(hexadecimal) : [0, hexadecimal(groups[0] ?? '')];
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
+}
+
+const hexadecimal = (group: string): number => Number.parseInt(group || '0', 16);
+
+/** Without the zone of a link-local address. */
+const bareOf = (address: string): string => address.split('%', 1)[0] as string;
 
 const contains = (list: BlockList, address: string): boolean => {
-  const bare = address.split('%', 1)[0] as string;
+  const bare = bareOf(address);
   return list.check(bare, isIPv6(bare) ? 'ipv6' : 'ipv4');
 };
 

@@ -71,7 +71,12 @@ describe('configuration of a standalone gateway', () => {
 
   it('reads accounts, lists and flags from variables', () => {
     const { accounts, sip, notify } = loadConfig(
-      { PPG_INITIATORS: 'mmsc:a:b, news:c', PPG_TRUSTED_PEERS: '10.0.0.0/8, ::1', PPG_NOTIFY_ALLOW_PRIVATE: '1' },
+      {
+        PPG_INITIATORS: 'mmsc:a:b, news:c',
+        PPG_TRUSTED_PEERS: '10.0.0.0/8, ::1',
+        PPG_NOTIFY_ALLOW_PRIVATE: '1',
+        PPG_NOTIFY_ALLOW: '10.1.0.0/16, fd00::/8',
+      },
       directory.file('nothing-here'),
     );
     assert.deepEqual(accounts, [
@@ -80,6 +85,7 @@ describe('configuration of a standalone gateway', () => {
     ]);
     assert.deepEqual(sip.trustedPeers, ['10.0.0.0/8', '::1']);
     assert.equal(notify['allowPrivate'], true);
+    assert.deepEqual(notify['allow'], ['10.1.0.0/16', 'fd00::/8']);
   });
 
   it('reads TLS and trace of SIP from variables, and hands on to the gateway what is its own', () => {
@@ -130,6 +136,7 @@ describe('configuration of a standalone gateway', () => {
       'ppg.sip.trustedPeers.1 (PPG_TRUSTED_PEERS): must be an IP address or a',
     ],
     ['PPG_TRUSTED_PROXIES', 'proxy', 'ppg.auth.trustedProxies.0 (PPG_TRUSTED_PROXIES): must be an IP address or a'],
+    ['PPG_NOTIFY_ALLOW', '::1,pi.test', 'ppg.notify.allow.1 (PPG_NOTIFY_ALLOW): must be an IP address or a'],
     ['PPG_PAP_HOSTS', 'ppg,ppg.test:80', 'ppg.pap.hosts.1 (PPG_PAP_HOSTS): must be a host name or address, without a'],
     ['PPG_SIP_HOST', 'localhost', 'ppg.sip.host (PPG_SIP_HOST): must be an IP address of this machine'],
     ['PPG_SIP_ADVERTISE', 'a b', 'ppg.sip.advertise (PPG_SIP_ADVERTISE): must be a host name or an address'],

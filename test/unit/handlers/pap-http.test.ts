@@ -177,34 +177,24 @@ describe('the PAP endpoint as HTTP', () => {
   });
 
   it('holds strict accounts to the names of the gateway, and no others', async () => {
-    const status = (host: string): string =>
-      `<pap><statusquery-message push-id="1"><address address-value="WAPPUSH=a/TYPE=USER@${host}"/></statusquery-message></pap>`;
-    const code = async (strict: boolean, host: string): Promise<number | undefined> => {
-      const { endpoint, engine } = await serve({ auth: admitting({ ...ACCOUNT, strict }), hosts: ['ppg.test'] });
-      try {
-        const answer = await endpoint.pap(status(host), 'application/xml');
-        assert.ok(answer.message === 'statusquery-response');
-        assert.equal(engine.queries.length, answer.results[0]?.code === 2002 ? 0 : 1);
-        return answer.results[0]?.code;
-      } finally {
-        await endpoint.close();
-      }
-    };
-    assert.deepEqual([await code(true, 'other.test'), await code(true, 'ppg.test')], [2002, 2004]);
-    assert.equal(await code(false, 'other.test'), 2004);
-    const push = FIXTURE_TYPES[NAME] as string;
-    for (const [hosts, wanted] of [
-      [['ppg.test'], 2002],
-      [[], 1001],
+    const address = 'address-value="WAPPUSH=a/TYPE=USER@other.test"';
+    const query = `<pap><statusquery-message push-id="1"><address ${address}/></statusquery-message></pap>`;
+    const push = fixture(NAME)
+      .toString()
+      .replace(/address-value="[^"]*"/, address);
+    for (const [strict, hosts, pushed, asked] of [
+      [true, ['ppg.test'], 2002, 2002],
+      [true, ['ppg.test', 'Other.test'], 1001, 2004],
+      [true, [], 1001, 2004],
+      [false, ['ppg.test'], 1001, 2004],
     ] as const) {
-      const { endpoint } = await serve({ auth: admitting({ ...ACCOUNT, strict: true }), hosts });
-      const body = fixture(NAME)
-        .toString()
-        .replace(/address-value="[^"]*"/, 'address-value="WAPPUSH=a/TYPE=USER@other.test"');
-      const answer = await endpoint.pap(body, push);
-      assert.ok(answer.message === 'push-response');
-      assert.equal(answer.code, wanted);
+      const { endpoint } = await serve({ auth: admitting({ ...ACCOUNT, strict }), hosts });
+      const answers = [await endpoint.pap(push, TYPE), await endpoint.pap(query, 'application/xml')];
       await endpoint.close();
+      const codes = answers.map((answer) =>
+        'results' in answer ? answer.results[0]?.code : 'code' in answer && answer.code,
+      );
+      assert.deepEqual(codes, [pushed, asked]);
     }
   });
 
@@ -214,6 +204,24 @@ describe('the PAP endpoint as HTTP', () => {
     assert.ok(answer.message === 'push-response');
     assert.deepEqual([answer.code, engine.submissions.length], [2000, 0]);
     assert.match(answer.desc ?? '', /PPG_E_NOTIFY_URL/);
+  });
+
+  it('takes notify URLs into networks that are allowed', async () => {
+    const body = (url: string) =>
+      fixture('unknown-delivery-method')
+        .toString()
+        .replace(/ppg-notify-requested-to="[^"]*"/, `ppg-notify-requested-to="${url}"`);
+    const { endpoint, engine } = await serve({ allowPrivateNotify: false, allowNotify: ['10.1.0.0/16'] });
+    for (const [url, wanted] of [
+      ['http://10.1.2.3/', 1001],
+      ['http://[64:ff9b::10.1.2.3]/', 1001],
+      ['http://10.2.0.1/', 2000],
+    ] as const) {
+      const answer = await endpoint.pap(body(url), TYPE);
+      assert.ok(answer.message === 'push-response');
+      assert.equal(answer.code, wanted, url);
+    }
+    assert.equal(engine.submissions.length, 2);
   });
 
   it('tells what the engine decided, and hides why the store failed', async () => {

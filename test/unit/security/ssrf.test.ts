@@ -12,6 +12,9 @@ describe('UrlGuard', () => {
     'http://[2001:4860:4860::8888]/',
     'http://172.32.0.1/',
     'http://100.128.0.1/',
+    'http://[64:ff9b::808:808]/', // NAT64 of 8.8.8.8
+    'http://[64:ff9b::8.8.8.8]/',
+    'http://[64:ff9b:0:0:0:0:8.8.8.8]/',
   ]) {
     it(`lets ${url} pass`, () => assert.equal(new UrlGuard().checkUrl(url).href, new URL(url).href));
   }
@@ -53,6 +56,14 @@ describe('UrlGuard', () => {
     'http://[::ffff:8.8.8.8]/',
     'http://[::7f00:1]/',
     'http://[64:ff9b::7f00:1]/',
+    'http://[64:ff9b::]/',
+    'http://[64:ff9b::1]/',
+    'http://[64:ff9b::10.0.0.1]/',
+    'http://[64:ff9b::a9fe:a9fe]/',
+    'http://[64:ff9b::c0a8:0]/',
+    'http://[64:ff9b::ffff:ffff]/',
+    'http://[64:ff9b::1:808:808]/',
+    'http://[64:ff9b:1::808:808]/',
     'http://[2002:7f00:1::]/',
     'http://[2001:0:7f00:1::]/',
     'http://[2001:db8::1]/',
@@ -79,6 +90,21 @@ describe('UrlGuard', () => {
       assert.throws(() => guard.checkUrl(url), REFUSED);
     }
     guard.checkResolved(['10.9.9.9'], 'pi.internal');
+  });
+
+  it('judges what stands for an IPv4 address in NAT64 as that address, whatever is allowed of IPv6', () => {
+    const guard = new UrlGuard({ allow: ['64:ff9b::/96', '10.1.0.0/16', 'fd00::/8'] });
+    guard.checkResolved(['64:ff9b::808:808', '64:FF9B::8.8.8.8', '64:ff9b::a01:203%eth0', 'fd00::1']);
+    for (const address of ['64:ff9b::10.2.0.1', '64:ff9b::7f00:1', '64:ff9b:0:0:0:0:a9fe:a9fe', '64:ff9b::']) {
+      assert.throws(() => guard.checkResolved([address]), REFUSED, address);
+    }
+    new UrlGuard({ allowPrivate: true }).checkResolved(['64:ff9b::7f00:1']);
+  });
+
+  it('takes a prefix of the network itself where it is allowed', () => {
+    const address = '64:ff9b:1::808:808';
+    assert.throws(() => new UrlGuard().checkResolved([address]), REFUSED);
+    new UrlGuard({ allow: ['64:ff9b:1::/96'] }).checkResolved([address]);
   });
 
   it('refuses ranges that are none when it is made', () => {

@@ -20,7 +20,7 @@ import type { SipMiddleware } from './sip/leg.ts';
 import type { OmaPushCounts } from './sip/oma-push/oma-push.ts';
 import type { RegEventCounts } from './sip/reg-event/options.ts';
 import type { SipTraceListener } from './stack/trace.ts';
-import type { ListenPoint } from './stack/types.ts';
+import type { ListenPoint, StackCounters } from './stack/types.ts';
 import type { Erasure, NotificationFilter } from './store/operator.ts';
 import type { PushStatus, Store, StoreCounts } from './store/store.ts';
 
@@ -125,6 +125,8 @@ export interface Ppg {
   readonly omaPush: OmaPushCounts | undefined;
   /** Sessions and octets by MSRP; undefined without. */
   readonly msrp: Readonly<MsrpCounters> | undefined;
+  /** Transactions, repetitions and messages that could not be read, of the direct leg; undefined without one. */
+  readonly sipCounters: Readonly<StackCounters> | undefined;
   /** Where MSRP is listened on, once started; undefined: nowhere. */
   readonly msrpPort: number | undefined;
   /** Where the direct leg listens; empty without one. */

@@ -70,12 +70,14 @@ export function createPpg(given: PpgOptions): Ppg {
   const events = new Events<EngineEvents>((error) => log.error({ err: error }, 'a listener of the gateway failed'));
   if (audit !== undefined) createAudit({ on: (event, listener) => events.on(event, listener) }, audit);
 
+  const trusts = trustedPeers(sip.trustedPeers);
   const legs = createLegs({
     srf,
     outbound,
     direct: sip.direct,
     force: sip.leg,
     tls: sip.tls,
+    trusts,
     trace,
     domain,
     clock,
@@ -198,7 +200,6 @@ export function createPpg(given: PpgOptions): Ppg {
   });
   registrations.on('registered', ({ aor }) => engine.wake(aor));
 
-  const trusts = trustedPeers(sip.trustedPeers);
   const own = ownAddress(identity, () => legs.all.flatMap((leg) => leg.addresses ?? leg.address ?? []));
   const handlers = createSipHandlers({
     ...{ registrations, trusts, own, imdn, engine, domain, clock, log, legs: legs.all, capabilities, omaPush },
@@ -311,6 +312,9 @@ export function createPpg(given: PpgOptions): Ppg {
     },
     get msrp() {
       return msrp?.counters;
+    },
+    get sipCounters() {
+      return legs.stack?.counters;
     },
     get msrpPort() {
       return msrp?.port;

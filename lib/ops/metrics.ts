@@ -7,6 +7,7 @@ import { countMsrp } from './msrp-metrics.ts';
 import type { Observed } from './observed.ts';
 import { countOmaPush } from './oma-push-metrics.ts';
 import { countRegEvents } from './reg-event-metrics.ts';
+import { countSip } from './sip-metrics.ts';
 
 export interface MetricsOptions {
   readonly clock?: Clock;
@@ -48,6 +49,7 @@ export function createMetrics(ppg: Observed, options: MetricsOptions = {}): Metr
   countRegEvents(ppg, registers);
   countOmaPush(ppg, registers);
   countMsrp(ppg, registers);
+  countSip(ppg, registers);
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
@@ -73,13 +75,13 @@ function countSubmissions(ppg: Observed, registers: Registry[]): Off[] {
   });
   const refused = new Counter({
     name: 'ppg_pushes_refused_total',
-    help: 'Submissions that were not taken, by PAP code',
+    help: 'Messages of Push Initiators that were refused, by PAP code',
     labelNames: ['code'],
     registers,
   });
   const byRule = new Counter({
     name: 'ppg_policy_refusals_total',
-    help: 'Submissions refused by an option: a rule of the account, the block list, the backlog',
+    help: 'Those of them that an option refused: a rule of the account, the block list, the backlog',
     labelNames: ['rule'],
     registers,
   });
@@ -89,6 +91,7 @@ function countSubmissions(ppg: Observed, registers: Registry[]): Off[] {
     labelNames: ['reason'],
     registers,
   });
+  for (const reason of ['wrong', 'malformed', 'limited', 'busy', 'plaintext']) denied.inc({ reason }, 0);
   return [
     ppg.on('denied', (event) => {
       if (event.reason !== 'missing') denied.inc({ reason: event.reason });

@@ -3,6 +3,7 @@ import type { EngineEvents } from '../model/engine-events.ts';
 import type { MsrpCounters } from '../msrp/endpoint.ts';
 import type { OmaPushCounts } from '../sip/oma-push/oma-push.ts';
 import type { RegEventCounts } from '../sip/reg-event/options.ts';
+import type { StackCounters } from '../stack/types.ts';
 import type { StoreCounts } from '../store/store.ts';
 
 /** What ops sees of a gateway: a Ppg is one. */
@@ -20,6 +21,8 @@ export interface Observed {
   readonly regEvents?: RegEventCounts | undefined;
   /** Subscriptions of devices to pushes; undefined without. */
   readonly omaPush?: OmaPushCounts | undefined;
+  /** What the stack of the direct leg counts; undefined without that leg. */
+  readonly sipCounters?: Readonly<StackCounters> | undefined;
   /** Undefined without MSRP. */
   readonly msrp?: Readonly<MsrpCounters> | undefined;
 }

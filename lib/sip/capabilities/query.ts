@@ -76,7 +76,7 @@ export function createCapabilityQuery(options: CapabilityQueryOptions): Capabili
       log.debug({ aor, device: device.id, leg, result: asked.result, status: statusOf(answer) }, 'OPTIONS ended');
       return asked;
     } catch (error) {
-      log.error({ aor, cause: messageOf(error) }, 'a device could not be asked what it can');
+      log.error({ cause: messageOf(error) }, 'a device could not be asked what it can');
       return { result: 'failed', told: {} };
     }
   };

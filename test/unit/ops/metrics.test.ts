@@ -114,6 +114,43 @@ describe('metrics', () => {
     assert.ok((await lines(metrics.text())).includes('ppg_hop_paused 0'));
   });
 
+  it('has no metric that never moves', async () => {
+    const gateway = Object.assign(new FakeGateway(), {
+      wakesWaiting: 2,
+      regEvents: { subscriptions: 1, refused: 1, subscribes: { accepted: 1 }, notifies: { taken: 1 } },
+      omaPush: { subscriptions: 1, subscribes: { accepted: 1 }, notifies: { taken: 1 } },
+      msrp: { sessions: 1, connections: 1, bytesReceived: 1, bytesSent: 1, relayReady: true },
+      sipCounters: {
+        ...{ clientTransactions: 1, serverTransactions: 1, connections: 1 },
+        ...{ malformed: 1, retransmissionsSent: 1, retransmissionsAbsorbed: 1 },
+      },
+    });
+    const { registry, close } = createMetrics(gateway as unknown as Parameters<typeof createMetrics>[0], { clock });
+    const push = orderedIds(() => clock.now())();
+    const at = clock.now() + 1000;
+    const of = { ...OF, push, at, index: 0 };
+    const state = { ...of, address: 'a', cause: 'sip' };
+    gateway.events.emit('accepted', { ...of, recipients: 1, expiresAt: at });
+    gateway.events.emit('refused', { ...OF, at, code: 2001, rule: 'allow.rate' });
+    gateway.events.emit('denied', { at, source: '192.0.2.1', reason: 'plaintext' });
+    gateway.events.emit('attempt', { ...of, attempt: 1, aor: 'sip:a@b', devices: 1 });
+    gateway.events.emit('state', { ...state, state: 'pending', code: 4001, due: at });
+    gateway.events.emit('state', { ...state, state: 'delivered', code: 1000 });
+    gateway.events.emit('notification', { ...of, result: 'done', tries: 1, cause: '' });
+    gateway.events.emit('transformed', { ...of, bearer: 'sip-message', change: 'charset', how: '' });
+    const proof = { kind: 'delivered', result: 'applied', cause: '' } as const;
+    gateway.events.emit('proof', { push, index: 0, at, source: 'imdn', ...proof });
+    gateway.events.emit('download', { at, status: 200, result: 'complete', bytes: 5 });
+    gateway.events.emit('capabilities', { at, aor: 'sip:a@b', device: 'd', result: 'told', ms: 1 });
+    gateway.events.emit('hop', { at, pausedUntil: at });
+    const still = (await registry.getMetricsAsJSON()).filter(({ values }) => !values.some(({ value }) => value > 0));
+    assert.deepEqual(
+      still.map(({ name }) => name),
+      [],
+    );
+    close();
+  });
+
   it('asks the store once for all gauges, and not again while the answer is fresh', async () => {
     const gateway = new FakeGateway();
     const metrics = createMetrics(gateway, { clock });

@@ -295,8 +295,6 @@ export class Deliverer {
     if (next !== undefined) settlement.next = next;
     if (leased) settlement.notifyLease = { owner, leaseUntil: at + LEASE };
     const result: SettleResult = await insist(settlement, this.#o);
-    // Not asked for, or asked for in vain: whoever waits behind it is due now.
-    if (next === undefined || clock.now() > at) onDue(clock.now());
     if (!result.applied) {
       log.warn(
         { pushId: claim.pushData.pushId, push, attempt, cause },

@@ -97,6 +97,8 @@ export class Engine implements PapService {
   /** For operators. */
   readonly operator: Operator;
   #state: 'new' | 'running' | 'stopped' = 'new';
+  #starting: Promise<void> | undefined;
+  readonly #stopping = new AbortController();
 
   constructor(options: EngineOptions) {
     this.#o = options;
@@ -136,6 +138,7 @@ export class Engine implements PapService {
       nextLease: () => this.#scheduler.nextLease(),
       notifier: this.#notifier,
       onDue: (due) => this.#scheduler.dueAt(due),
+      stopping: this.#stopping.signal,
     });
     this.#scheduler = new Scheduler({
       store,
@@ -161,11 +164,25 @@ export class Engine implements PapService {
     };
   }
 
-  /** Opens the store and takes up what an earlier life left behind. */
-  async start(): Promise<void> {
-    if (this.#state !== 'new') throw new PpgError('PPG_E_STATE', 'the gateway was started before; make a new one');
-    await this.#o.store.open(this.#o.clock.now());
-    await this.#o.opened?.();
+  /** Opens the store and takes up what an earlier life left behind. Rejects with PPG_E_STATE when it is stopped meanwhile. */
+  start(): Promise<void> {
+    if (this.#state !== 'new' || this.#starting !== undefined) {
+      return Promise.reject(new PpgError('PPG_E_STATE', 'the gateway was started before; make a new one'));
+    }
+    this.#starting = this.#start().finally(() => {
+      this.#starting = undefined;
+    });
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    const { store, clock, opened } = this.#o;
+    await store.open(clock.now());
+    await opened?.();
+    if (this.#state !== 'new') {
+      await store.close();
+      throw new PpgError('PPG_E_STATE', 'the gateway was stopped while it started');
+    }
     this.#state = 'running';
     this.#scheduler.start();
     this.#notifier.start();
@@ -180,7 +197,11 @@ export class Engine implements PapService {
     const before = this.#state;
     if (before === 'stopped') return;
     this.#state = 'stopped';
-    if (before === 'new') return abandon(); // nothing is under way, and no store is open
+    this.#stopping.abort();
+    if (before === 'new') {
+      await this.#starting?.catch(() => undefined); // whoever starts is told, and closes the store
+      return abandon(); // nothing is under way
+    }
     const drained = this.#drain();
     await this.#atMost(within, drained);
     await abandon();

@@ -35,8 +35,10 @@ export class HopPace {
     return this.#pausedUntil;
   }
 
+  /** A rest that has more to go than any rest may have is over: the clock was set back meanwhile. */
   get paused(): boolean {
-    return this.#pausedUntil > this.#clock.now();
+    const left = this.#pausedUntil - this.#clock.now();
+    return left > 0 && left <= this.#policy.longest;
   }
 
   /** Learns from one result; true when it began or lengthened a pause. */

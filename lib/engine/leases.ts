@@ -33,7 +33,6 @@ interface Held {
  */
 export class Leases {
   readonly #o: LeasesOptions;
-  /** In the order in which they run out, nearly: those that were renewed stand behind. */
   readonly #held = new Map<Claim, Held>();
   #timer: TimerHandle | undefined;
 
@@ -74,10 +73,8 @@ export class Leases {
     const timer = this.#timer;
     const soon = clock.now() + RENEW_WITHIN + ALONG;
     const due: Held[] = [];
-    for (const held of this.#held.values()) {
-      if (held.until > soon) break;
-      due.push(held);
-    }
+    // All are looked at: once the clock was set back those that began later run out before others.
+    for (const held of this.#held.values()) if (held.until <= soon) due.push(held);
     let rest = 0;
     if (due.length > 0) {
       const until = clock.now() + LEASE;
@@ -96,9 +93,10 @@ export class Leases {
       }
     }
     if (this.#timer !== timer) return; // stopped
-    const [next] = this.#held.values();
-    if (next === undefined) this.#timer = undefined;
-    else this.#wait(Math.max(rest, next.until - RENEW_WITHIN - clock.now()));
+    let next = Number.POSITIVE_INFINITY;
+    for (const { until } of this.#held.values()) if (until < next) next = until;
+    if (this.#held.size === 0) this.#timer = undefined;
+    else this.#wait(Math.min(Math.max(rest, next - RENEW_WITHIN - clock.now()), RENEW_WITHIN));
   }
 
   #learn(held: Held, until: number | undefined): void {

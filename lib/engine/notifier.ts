@@ -38,6 +38,8 @@ const CLAIM_BATCH = 100;
 /** A queued notification this close to the end of its lease is left to the next claim, so that nobody sends it twice. */
 const LEASE_MARGIN = 30_000;
 const STORE_REST = 1000;
+/** The store is asked at least so often while something is owed: see the scheduler's. */
+const LOOK_AGAIN = 60_000;
 
 const CROWDED: PostResult = { ok: false, cause: 'too many notifications wait for this target' };
 
@@ -166,26 +168,26 @@ export class Notifier {
     const { clock, store, log } = this.#o;
     const tries = notification.tries + 1;
     const settlement = this.#settlement(notification, posted, tries);
-    const { pushId, initiator } = notification;
+    const { pushId, initiator, push } = notification;
     if (settlement.result === 'retry')
       log.info(
-        { pushId, initiator, tries, cause: posted.cause },
+        { pushId, initiator, push, tries, cause: posted.cause },
         'the result notification was not taken; it will be tried again',
       );
     if (settlement.result === 'dead')
-      log.warn({ pushId, initiator, tries, cause: posted.cause }, 'the result notification was given up');
+      log.warn({ pushId, initiator, push, tries, cause: posted.cause }, 'the result notification was given up');
     try {
       await store.settleNotification(settlement);
     } catch (error) {
       log.error(
-        { pushId, initiator, cause: messageOf(error) },
+        { pushId, initiator, push, cause: messageOf(error) },
         'the store did not take the end of a notification; it may be sent again',
       );
       this.#wakeAt(clock.now() + LEASE);
       return;
     }
     if (settlement.due !== undefined) this.#wakeAt(settlement.due);
-    const { push, index } = notification;
+    const { index } = notification;
     this.#o.events.emit('notification', {
       initiator,
       pushId,
@@ -243,7 +245,7 @@ export class Notifier {
         this.#timerAt = Number.POSITIVE_INFINITY;
         void this.#claimDue();
       },
-      Math.max(1, time - this.#o.clock.now()),
+      Math.min(Math.max(1, time - this.#o.clock.now()), LOOK_AGAIN),
     );
   }
 

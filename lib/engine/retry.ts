@@ -27,9 +27,12 @@ export interface Wait {
 
 const spread = (ms: number, random: () => number): number => Math.round(ms * (0.9 + 0.2 * random()));
 
-/** Milliseconds until a recipient that is not offline is tried again, after `earlier` such attempts in a row. */
+/**
+ * Milliseconds until a recipient that is not offline is tried again, after `earlier` such attempts in a row. `after` 0 is
+ * no wait at all, so the ordinary one is: whoever refuses and says "now" each time would be asked without end.
+ */
 export function backOff(after: number | undefined, earlier: number, { policy, random }: Wait): number {
-  if (after !== undefined) return Math.min(after, policy.longestRetryAfter);
+  if (after !== undefined && after > 0) return Math.min(after, policy.longestRetryAfter);
   return spread(doubled(policy.first, earlier, policy.longest), random);
 }
 

@@ -24,6 +24,8 @@ const WAKES_AT_START = 2000;
 const STORE_REST = 1000;
 /** And this much later when something is due that it could not have: whoever has it will be done by then. */
 const CLAIM_REST = 100;
+/** It looks at least so often: timers know nothing of a clock that is set, nor of the time a machine sleeps. */
+const LOOK_AGAIN = 60_000;
 
 export interface SchedulerOptions {
   readonly store: Store;
@@ -140,11 +142,14 @@ export class Scheduler {
     if (this.#stopped || time >= this.#timerAt) return;
     this.#clearTimer();
     this.#timerAt = time;
-    this.#timer = this.#o.clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.#timerAt = Number.POSITIVE_INFINITY;
-      this.kick();
-    }, time - this.#o.clock.now());
+    this.#timer = this.#o.clock.setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#timerAt = Number.POSITIVE_INFINITY;
+        this.kick();
+      },
+      Math.min(time - this.#o.clock.now(), LOOK_AGAIN),
+    );
   }
 
   /** A user registered: what waits for it is due now. */
@@ -169,11 +174,12 @@ export class Scheduler {
   async #work(): Promise<void> {
     const { store, clock, log } = this.#o;
     let retryAt: number | undefined;
+    let more = false;
     try {
       do {
         this.#again = false;
-        await this.#expire();
-      } while ((await this.#claim()) || this.#again);
+        more = await this.#expire();
+      } while ((await this.#claim()) || more || this.#again);
       const next = await store.nextDue();
       // Work that is due but may not start is looked for again when room or the way out comes back, not by a timer.
       const soonest = Math.min(this.open ? (next.claims ?? Infinity) : Infinity, next.expiry ?? Infinity);
@@ -219,19 +225,18 @@ export class Scheduler {
     return claims.length === limit;
   }
 
-  async #expire(): Promise<void> {
+  /** Ends one batch; true when there may be more: what may be sent does not wait until a flood of them is over. */
+  async #expire(): Promise<boolean> {
     const { store, clock } = this.#o;
-    for (;;) {
-      const ended = await store.expire({ now: clock.now(), limit: EXPIRE_BATCH });
-      for (const one of ended) this.#tell(one);
-      if (ended.length > 0) this.#o.onEnded();
-      if (ended.length < EXPIRE_BATCH) return;
-    }
+    const ended = await store.expire({ now: clock.now(), limit: EXPIRE_BATCH });
+    for (const one of ended) this.#tell(one);
+    if (ended.length > 0) this.#o.onEnded();
+    return ended.length === EXPIRE_BATCH;
   }
 
   #tell(ended: Settled): void {
     this.#o.log.info(
-      { pushId: ended.pushId, initiator: ended.initiator, state: ended.state, code: ended.code },
+      { pushId: ended.pushId, initiator: ended.initiator, push: ended.push, state: ended.state, code: ended.code },
       'push ran out of time',
     );
     this.#o.events.emit('state', {

@@ -94,7 +94,7 @@ export type Outcome =
       /** True: a registration of the user wakes it before `due`. */
       readonly offline: boolean;
       readonly attempted: Attempted;
-      /** When waiting ends, if sooner than the push expires; see Store.expire. */
+      /** When waiting ends, if sooner than the push expires or an earlier outcome said; see Store.expire. */
       readonly deadline?: number;
       readonly code: number;
       readonly desc: string;

@@ -219,7 +219,7 @@ class MemoryStore implements Store {
       row.attempted = outcome.attempted;
       row.offline = outcome.offline;
       row.offlineTries = outcome.offline ? row.offlineTries + 1 : 0;
-      row.ends = Math.min(outcome.deadline ?? row.of.push.expiresAt, row.of.push.expiresAt);
+      row.ends = Math.min(outcome.deadline ?? row.ends, row.ends);
       this.#lines.put(row, Math.max(1, outcome.due));
       if (outcome.offline) this.#lines.park(aor, outcome.due);
     } else if (outcome.to === 'awaiting-confirmation') {

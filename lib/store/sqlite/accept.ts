@@ -106,7 +106,7 @@ export function acceptance(db: Database, live: Live, lines: Lines): TakePush {
       }
       claimed.push(index);
       const first = { attempt: 1, offlineTries: 0, attempts: null };
-      live.start({ key, index, push, aor, expiresAt, recipients, notify, leaseUntil, ...first });
+      live.start({ key, index, push, aor, recipients, notify, leaseUntil, ...first });
     }
     return recipients === 1 && claimed.length === 1 ? true : claimed;
 

@@ -2,7 +2,7 @@ import type { RecipientAddress } from '../../model/address.ts';
 import { groupTexts } from '../../model/group.ts';
 import { type Push, priorityRank } from '../../model/push.ts';
 import { describeCode } from '../../model/result-codes.ts';
-import { wantsProof } from '../rules.ts';
+import { NEVER, wantsProof } from '../rules.ts';
 import type { Acceptance, Cancellation, Settlement } from '../store.ts';
 import type { AcceptArgs, AddressArgs } from './accept.ts';
 import { OP, type Operation } from './messages.ts';
@@ -86,7 +86,7 @@ export function encodeSettlement(settlement: Settlement): Operation {
     pending?.due ?? ('deadline' in outcome ? (outcome.deadline ?? 0) : 0),
     pending?.offline === true ? 1 : 0,
     attemptedNumber(pending?.attempted ?? 'no'),
-    pending?.deadline ?? Number.POSITIVE_INFINITY,
+    pending?.deadline ?? NEVER,
   ];
   return operation;
 }

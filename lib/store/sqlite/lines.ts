@@ -138,7 +138,6 @@ function flightOf(row: SqlRow, leaseUntil: number): Flight {
     offlineTries: row[4] as number,
     attempts: row[5] as string | null,
     aor: row[6] as string,
-    expiresAt: row[13] as number,
     push: row[17] as number,
     recipients: row[18] as number,
     notify: row[19] as number,

@@ -8,7 +8,6 @@ export interface Flight {
   readonly aor: string;
   readonly attempt: number;
   readonly offlineTries: number;
-  readonly expiresAt: number;
   readonly recipients: number;
   /** One of NOTIFY_NONE and its like. */
   readonly notify: number;

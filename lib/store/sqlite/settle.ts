@@ -7,7 +7,7 @@ import type { ClaimRow, Handler } from './messages.ts';
 import { AWAITING, PENDING } from './schema.ts';
 
 const BACK_TO_PENDING = `
-  UPDATE recipient SET state = 0, due = ?, offline = ?, offline_tries = ?, attempted = ?, ends = ?,
+  UPDATE recipient SET state = 0, due = ?, offline = ?, offline_tries = ?, attempted = ?, ends = min(ends, ?),
     code = ?, description = ?, event_time = ?, attempts = ?
   WHERE key = ? AND idx = ?`;
 
@@ -35,7 +35,7 @@ export type SettleArgs = readonly [
   due: number,
   offline: number,
   attempted: number,
-  /** Infinity: as long as the push. */
+  /** NEVER: as long as before. */
   deadline: number,
 ];
 
@@ -57,8 +57,8 @@ export function settlement(db: Database, live: Live, lines: Lines, finish: Finis
     let applied: 1 | 2 = 1;
     if (state === PENDING) {
       const tries = offline === 1 ? flight.offlineTries + 1 : 0;
-      const ends = Math.min(deadline, flight.expiresAt);
-      const values = [Math.max(1, due), offline, tries, attempted, ends, code, description, at, attempts, key, index];
+      const soonest = Math.max(1, due);
+      const values = [soonest, offline, tries, attempted, deadline, code, description, at, attempts, key, index];
       backToPending.run(values);
       live.tally.pending++;
       if (offline === 1) lines.park(flight.aor, due);

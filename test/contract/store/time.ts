@@ -83,13 +83,15 @@ export const timeRules: StoreRules = (use) => {
       assert.equal((await store.nextDue()).expiry, T0 + 40);
     });
 
-    it('an outcome without a deadline lets the push have its whole time again', async () => {
+    it('an outcome without a deadline, or with a later one, leaves the one before', async () => {
       const { store } = use();
       const claim = await submitAndClaim(store, 'k1', { expiresAt: T0 + HOUR });
       const { next } = await settle(store, claim, retryAt(T0, { deadline: T0 + 50 }), { next: lease() });
       assert.ok(next);
-      await settle(store, next, retryAt(T0 + 100));
-      assert.equal((await store.nextDue()).expiry, T0 + HOUR);
+      const { next: third } = await settle(store, next, retryAt(T0), { next: lease() });
+      assert.equal(third?.attempt, 3);
+      await settle(store, third, retryAt(T0 + 10, { deadline: T0 + 60 }));
+      assert.equal((await store.nextDue()).expiry, T0 + 50);
     });
 
     it('nothing is claimed whose time is over', async () => {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import type { PpgError } from '../../../../lib/base/errors.ts';
 import { parseAddress, ppgHosts } from '../../../../lib/codec/pap/address.ts';
+import type { RecipientAddress } from '../../../../lib/model/address.ts';
+import { aorOfUri } from '../../../../lib/sip/aor.ts';
 
 const DOMAIN = 'ims.example.com';
 const read = (text: string, rawAddresses?: boolean) =>
@@ -22,6 +25,10 @@ describe('parseAddress', () => {
     ['WAPPUSH=simulator%40pushme.com%3A7874/TYPE=USER@rim.net', 'sip:simulator@pushme.com'],
     ['WAPPUSH=2100000a%3A100/TYPE=USER@rim.net', 'sip:2100000a@ims.example.com'],
     ['WAPPUSH=Jos%C3%A9/TYPE=USER@ppg', 'sip:Jos%C3%A9@ims.example.com'],
+    ['WAPPUSH=%3Calice%3E/TYPE=USER@ppg', 'sip:%3Calice%3E@ims.example.com'],
+    ['WAPPUSH=alice%22the%22%40example.com/TYPE=USER@ppg', 'sip:alice%22the%22@example.com'],
+    ['WAPPUSH=alice%2522the%2522%40example.com/TYPE=USER@ppg', 'sip:alice%22the%22@example.com'],
+    ['WAPPUSH=IMS%5Calice/TYPE=USER@ppg', 'sip:IMS%5Calice@ims.example.com'],
     ['WAPPUSH=sip%3Aalice%40example.com/TYPE=SIP@ppg', 'sip:alice@example.com'],
     ['WAPPUSH=alice%40example.com/TYPE=SIPURI@ppg', 'sip:alice@example.com'],
     ['WAPPUSH=sip%3A%2561lice%40example.com/TYPE=USER@ppg', 'sip:alice@example.com'],
@@ -54,7 +61,36 @@ describe('parseAddress', () => {
   ];
   for (const [text, aor, more] of read_) {
     it(`reads ${text}`, () => assert.deepEqual(read(text), { text, aor, ...more }));
+    it(`knows whom ${text} names by what he registers as`, () => assert.equal(aorOfUri(aor, DOMAIN), aor));
   }
+
+  it('escapes or refuses every character, wherever it stands', () => {
+    // RFC 3261 section 25.1: user, a host, and for one device the URI parameter gr
+    const sip = /^sip:(?:[\w.!~*'()&=+$,;?/-]|%[0-9A-F]{2})+@[\w.-]+(?:;gr=[\w.!~*'()[\]/:&+$%-]+)?$/;
+    for (let code = 0; code < 0x300; code++) {
+      const character = encodeURIComponent(String.fromCharCode(code));
+      for (const text of [
+        `WAPPUSH=a${character}b/TYPE=USER@ppg`,
+        `WAPPUSH=a${character}b%40example.com/TYPE=USER@ppg`,
+        `WAPPUSH=a%40example${character}.com/TYPE=USER@ppg`,
+        `WAPPUSH=a%40example.com%3Bgr%3Dx${character}/TYPE=USER@ppg`,
+        `WAPPUSH=a/TYPE=USER/INSTANCE=urn%3Auuid%3Ax${character}@ppg`,
+        `a${String.fromCharCode(code)}b`,
+        `sip:a${String.fromCharCode(code)}b@example.com`,
+      ]) {
+        let address: RecipientAddress;
+        try {
+          address = read(text);
+        } catch (error) {
+          assert.equal((error as PpgError).code, 'PPG_E_ADDRESS');
+          continue;
+        }
+        assert.equal(address.text, text);
+        for (const uri of [address.aor, address.gruu ?? address.aor]) assert.match(uri, sip, JSON.stringify(text));
+        assert.doesNotMatch(address.instance ?? '', /[\s"<>\\\p{Cc}]/u);
+      }
+    }
+  });
 
   for (const text of [
     '',
@@ -87,8 +123,12 @@ describe('parseAddress', () => {
     'WAPPUSH=sip%3Aalice%3Apassword%40example.com/TYPE=USER@ppg',
     'WAPPUSH=sip%3Aexample.com/TYPE=USER@ppg',
     'WAPPUSH=alice%40exa_%20mple/TYPE=USER@ppg',
-    'WAPPUSH=%3Calice%3E/TYPE=USER@ppg',
-    'WAPPUSH=alice%22/TYPE=USER@ppg',
+    '"Alice" <sip:alice@example.com>',
+    '<sip:alice@example.com>',
+    '<alice@example.com>',
+    'WAPPUSH=alice%40%3Cexample.com%3E/TYPE=USER@ppg',
+    'WAPPUSH=alice%40example.com%3Bgr%3D%22x%22/TYPE=USER@ppg',
+    'WAPPUSH=alice/TYPE=USER/INSTANCE=urn%3Ax%3A%22%3E@ppg',
     'WAPPUSH=alice%40a%40b/TYPE=USER@ppg',
     'sip:alice@example.com;gr=a b',
     'sip:alice@',

@@ -2,19 +2,15 @@ import type { TimerHandle } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import { type IscHeaders, iscHeaders } from '../isc-headers.ts';
 import type { RegistrationUpdate } from '../registrations/update.ts';
-import { againAfter, LASTED, NO_SUCH_PACKAGE } from './back-off.ts';
+import { LASTED } from './back-off.ts';
 import { DEFAULT_REG_EVENT, type RegEventCounts, type RegEventLimits, type RegEventsOptions } from './options.ts';
+import { RefreshJudge } from './refresh-judge.ts';
+import { Refusals } from './refusals.ts';
 import { type NotifyResult, RegEventSubscription, type SubscriptionEnd } from './subscription.ts';
 import type { RegEventTable } from './table.ts';
 
 /** Longest time that somebody waits for the first NOTIFY, milliseconds: a push goes out by the core alone then. */
 const HOLD = 2000;
-
-/** A core that tells the state at a refresh does so by then. Milliseconds. */
-const TOLD_WITHIN = 500;
-
-/** Users whose refusal is remembered. */
-const MAX_REFUSED = 50_000;
 
 /** Other users of implicit sets that are remembered; more are only asked for anew. */
 const MAX_COVERED = 50_000;
@@ -27,11 +23,6 @@ const IN_USE = 30_000;
 
 /** Uses of a subscription within so many milliseconds count as one. */
 const ORDERED_TO = 1000;
-
-/** So many users in a row of whom the core says that it has no such package, and it is let alone for a while. */
-const REFUSALS_TO_REST = 5;
-const FIRST_REST = 60_000;
-const LONGEST_REST = 3600_000;
 
 interface Entry {
   readonly aor: string;
@@ -50,13 +41,6 @@ interface Entry {
   failures: number;
 }
 
-interface Refusal {
-  readonly until: number;
-  readonly failures: number;
-  /** Tries again by itself: a subscription that was there is wanted until nobody has asked for long. */
-  readonly timer: TimerHandle;
-}
-
 /** The reg event package (RFC 3680) as a source of registrations: a subscription for each user who is asked for. */
 export class RegEvents {
   readonly #o: RegEventsOptions & RegEventLimits;
@@ -64,7 +48,8 @@ export class RegEvents {
   readonly #entries = new Map<string, Entry>();
   /** Users of an implicit set whose registration another one's subscription tells; looked at anew whenever one is used. */
   readonly #covered = new Map<string, Entry>();
-  readonly #refused = new Map<string, Refusal>();
+  readonly #refusals: Refusals;
+  readonly #judge = new RefreshJudge();
   readonly #queue = new Set<Entry>();
   /** Subscriptions that end so that another one may take their place. */
   readonly #closing = new Map<string, Promise<void>>();
@@ -74,16 +59,12 @@ export class RegEvents {
   #tokens: number;
   #filledAt: number;
   #drain: TimerHandle;
-  #refusals = 0;
-  #rest = FIRST_REST;
-  #restUntil = 0;
   #stopped = false;
-  /** Until the core has shown that it does not. */
-  #refreshTells = true;
 
   constructor(options: RegEventsOptions) {
     this.#o = { ...DEFAULT_REG_EVENT, ...options };
     this.#isc = options.isc ?? iscHeaders(options);
+    this.#refusals = new Refusals(options);
     this.#tokens = this.#o.perSecond;
     this.#filledAt = options.clock.now();
   }
@@ -91,7 +72,7 @@ export class RegEvents {
   get counts(): RegEventCounts {
     let subscriptions = 0;
     for (const { subscription } of this.#entries.values()) if (subscription.isLive) subscriptions++;
-    return { subscriptions, refused: this.#refused.size, subscribes: this.#subscribes, notifies: this.#notifies };
+    return { subscriptions, refused: this.#refusals.size, subscribes: this.#subscribes, notifies: this.#notifies };
   }
 
   /** Whether the core tells of this user's registration now. */
@@ -101,7 +82,7 @@ export class RegEvents {
 
   /** False: the core was seen to tell less than RFC 6665 has it tell, so that it may not tell who comes either. */
   get isTrusted(): boolean {
-    return this.#refreshTells;
+    return this.#judge.tells;
   }
 
   /**
@@ -116,10 +97,8 @@ export class RegEvents {
     }
     const closing = this.#closing.get(aor);
     if (closing !== undefined) return closing.then(() => this.ask(aor));
-    const now = this.#o.clock.now();
-    const refusal = this.#refused.get(aor);
-    if (this.#stopped || this.#restUntil > now || (refusal !== undefined && refusal.until > now)) return undefined;
-    return this.#enter(aor, refusal?.failures ?? 0)?.heard;
+    const failures = this.#refusals.failuresOf(aor);
+    return this.#stopped || failures === undefined ? undefined : this.#enter(aor, failures)?.heard;
   }
 
   /**
@@ -132,7 +111,8 @@ export class RegEvents {
     if (entry === undefined || !entry.subscription.isLive) return undefined;
     if (quiet > 0 && this.#o.clock.now() - entry.toldAt < quiet) return undefined;
     if (quiet > 0 && entry.renewal !== undefined) return entry.renewal;
-    const renewal = (this.#refreshTells ? this.#refresh(entry) : this.#replace(entry)).finally(() => {
+    const patience = this.#judge.patience(this.#o.clock.now());
+    const renewal = (patience === undefined ? this.#replace(entry) : this.#refresh(entry, patience)).finally(() => {
       if (entry.renewal === renewal) entry.renewal = undefined;
     });
     entry.renewal = renewal;
@@ -143,9 +123,7 @@ export class RegEvents {
   forget(aor: string): void {
     const entry = this.#entries.get(aor);
     if (entry !== undefined) this.#drop(entry);
-    const refusal = this.#refused.get(aor);
-    this.#o.clock.clearTimeout(refusal?.timer);
-    this.#refused.delete(aor);
+    this.#refusals.delete(aor);
   }
 
   /** Ends every subscription, and tells the core of as many as it can be told at once. */
@@ -153,8 +131,7 @@ export class RegEvents {
     this.#stopped = true;
     const { clock, perSecond } = this.#o;
     clock.clearTimeout(this.#drain);
-    for (const { timer } of this.#refused.values()) clock.clearTimeout(timer);
-    this.#refused.clear();
+    this.#refusals.clear();
     this.#queue.clear();
     const entries = [...this.#entries.values()];
     this.#entries.clear();
@@ -165,15 +142,16 @@ export class RegEvents {
     await this.#within(Promise.allSettled(told).then(nothing), 1000);
   }
 
-  async #refresh(entry: Entry): Promise<void> {
+  async #refresh(entry: Entry, patience: number): Promise<void> {
     if (!entry.subscription.refresh()) {
       await this.#next(entry, HOLD);
       return;
     }
-    if ((await this.#next(entry, TOLD_WITHIN)) || !entry.subscription.isLive) return;
-    // RFC 6665 section 4.2.1.2 has it tell the state at every SUBSCRIBE. Kamailio 5.6 does at the first of a subscription.
-    this.#refreshTells = false;
-    await this.#replace(entry);
+    if ((await this.#next(entry, patience)) || !entry.subscription.isLive) return;
+    this.#judge.missed(this.#o.clock.now());
+    const replaced = this.#replace(entry);
+    // Who has waited for so long waits no longer.
+    if (patience < HOLD) await replaced;
   }
 
   /** One after the other: a core that knows subscribers by their Contact would end the new one for the old. */
@@ -241,8 +219,7 @@ export class RegEvents {
       this.#subscribes.shed++;
       return undefined;
     }
-    this.#o.clock.clearTimeout(this.#refused.get(aor)?.timer);
-    this.#refused.delete(aor);
+    this.#refusals.delete(aor);
     let settle = (): void => undefined;
     const heard = new Promise<void>((resolve) => {
       const timer = clock.setTimeout(resolve, HOLD);
@@ -281,7 +258,7 @@ export class RegEvents {
       clock,
       log,
       onUpdates: (updates, table) => void this.#learn(entry(), updates, table),
-      onNotify: (result) => this.#onNotify(entry(), result),
+      onNotify: (result, sinceRefresh) => this.#onNotify(entry(), result, sinceRefresh),
       onAccepted: () => void this.#subscribes.accepted++,
       onEnd: (end) => this.#onEnd(entry(), end),
     });
@@ -341,19 +318,18 @@ export class RegEvents {
     heardOf(entry);
   }
 
-  #onNotify(entry: Entry, result: NotifyResult): void {
+  #onNotify(entry: Entry, result: NotifyResult, sinceRefresh: number | undefined): void {
     this.#notifies[result]++;
     entry.toldAt = this.#o.clock.now();
-    if (result === 'taken') {
-      this.#refusals = 0;
-      this.#rest = FIRST_REST;
-    } else heardOf(entry);
+    if (sinceRefresh !== undefined) this.#judge.told(sinceRefresh);
+    if (result === 'taken') this.#refusals.onTold();
+    else heardOf(entry);
   }
 
   #onEnd(entry: Entry, end: SubscriptionEnd): void {
     if (this.#entries.get(entry.aor) !== entry) return;
     const { clock, log } = this.#o;
-    const { aor, begunAt } = entry;
+    const { aor, begunAt, usedAt } = entry;
     this.#remove(entry);
     if (this.#stopped || end.reason === 'idle') return;
     const now = clock.now();
@@ -361,33 +337,13 @@ export class RegEvents {
     const failures = lasted ? 0 : entry.failures + 1;
     if (end.kind !== 'over') this.#subscribes[end.kind]++;
     log.debug({ aor, ...end, failures }, 'a reg event subscription ended');
-    if (end.kind === 'refused' && NO_SUCH_PACKAGE.has(end.status ?? 0)) this.#perhapsRest(end);
-    const after = againAfter(end, failures);
-    if (this.#refused.size >= MAX_REFUSED) this.#forgetOldest();
-    const wanted = end.kind === 'over' && now - entry.usedAt < IDLE_AFTER;
-    const again = wanted ? clock.setTimeout(() => this.#again(aor, failures, entry.usedAt), after) : undefined;
-    this.#refused.set(aor, { until: now + after, failures, timer: again });
+    const wanted = end.kind === 'over' && now - usedAt < IDLE_AFTER;
+    this.#refusals.add(aor, end, failures, wanted ? () => this.#again(aor, failures, usedAt) : undefined);
   }
 
   #again(aor: string, failures: number, usedAt: number): void {
     if (this.#stopped || this.#entryOf(aor) !== undefined) return;
     this.#enter(aor, failures, usedAt);
-  }
-
-  #forgetOldest(): void {
-    for (const [aor, { timer }] of this.#refused) {
-      this.#o.clock.clearTimeout(timer);
-      this.#refused.delete(aor);
-      return;
-    }
-  }
-
-  #perhapsRest({ status }: SubscriptionEnd): void {
-    if (++this.#refusals < REFUSALS_TO_REST) return;
-    this.#refusals = 0;
-    this.#restUntil = this.#o.clock.now() + this.#rest;
-    this.#o.log.warn({ status, rest: this.#rest }, 'the core lets the gateway not subscribe to the reg event');
-    this.#rest = Math.min(this.#rest * 2, LONGEST_REST);
   }
 }
 

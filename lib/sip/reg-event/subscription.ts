@@ -55,8 +55,11 @@ export interface RegEventSubscriptionOptions {
   readonly log: Logger;
   /** Gets what a NOTIFY told, in order. */
   readonly onUpdates: (updates: readonly RegistrationUpdate[], table: RegEventTable) => void;
-  /** Every NOTIFY, after its updates: taken, or why not; `empty` has no document. */
-  readonly onNotify: (result: NotifyResult) => void;
+  /**
+   * Every NOTIFY, after its updates: taken, or why not; `empty` has no document. `sinceRefresh`: milliseconds since the
+   * refresh that it is the first one after.
+   */
+  readonly onNotify: (result: NotifyResult, sinceRefresh?: number) => void;
   /** A 2xx came. */
   readonly onAccepted: () => void;
   /** Called once, unless it was closed. */
@@ -74,6 +77,8 @@ export class RegEventSubscription {
   /** A refresh waits for its time, and nothing that comes meanwhile makes it needless. */
   #due = false;
   #refreshedAt = Number.NEGATIVE_INFINITY;
+  /** No NOTIFY has come since. */
+  #unanswered = false;
   #last: SubscriptionState | undefined;
   #ended = false;
   /** Asked before each refresh: false lets the subscription end. */
@@ -206,7 +211,11 @@ export class RegEventSubscription {
 
   /** Reads the document and answers the NOTIFY. One without a body tells of the subscription alone. */
   #take(req: RequestLike, res: ResponseLike): NotifyResult {
-    const { aor, domain, clock, log, onNotify, onUpdates } = this.#o;
+    const { aor, domain, clock, log, onUpdates } = this.#o;
+    const isAnswer = this.#unanswered && this.#last?.state !== 'terminated';
+    const sinceRefresh = isAnswer ? clock.now() - this.#refreshedAt : undefined;
+    this.#unanswered = false;
+    const onNotify = (result: NotifyResult): void => this.#o.onNotify(result, sinceRefresh);
     const body = req.rawBody ?? Buffer.from(req.body ?? '', 'utf8');
     if (body.length === 0) {
       res.send(200);
@@ -255,6 +264,7 @@ export class RegEventSubscription {
     if (dialog === undefined || this.#refreshing || this.#ended) return;
     this.#refreshing = true;
     this.#refreshedAt = this.#o.clock.now();
+    this.#unanswered = true;
     // The next NOTIFY says when again; without one the answer does, and without that it is tried once more.
     this.#wait(60_000, () => void this.#refresh());
     const answer = await dialog.request('SUBSCRIBE', { headers: this.#own(this.#expires) });

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../lib/base/clock.ts';
 import { PpgError } from '../lib/base/errors.ts';
+import { inviteBody } from '../lib/base/invitation.ts';
 
 /** A request as Node gives it, with what Express and a body parser in front may have added. */
 export type PapRequest = IncomingMessage & {
@@ -47,6 +48,7 @@ export function readBody(request: PapRequest, limits: BodyLimits, clock: Clock):
   if (request.destroyed) throw new HttpRefusal(400, 'the client went away', CLOSE);
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > limits.maxBytes) throw tooLarge(limits);
+  inviteBody(request);
   return readStream(request, limits, clock);
 }
 

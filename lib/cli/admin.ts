@@ -3,6 +3,7 @@ import express, { type ErrorRequestHandler, type RequestHandler, type Router } f
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { PpgError } from '../base/errors.ts';
+import { inviteBody } from '../base/invitation.ts';
 import type { Logger } from '../base/log.ts';
 import type { Notification } from '../model/delivery.ts';
 import type { Ppg } from '../ppg.ts';
@@ -38,6 +39,10 @@ export function adminRouter(options: AdminOptions): Router {
   const { ppg } = options;
   const router = express.Router();
   router.use(onlyOperators(options));
+  router.use((req, _res, next) => {
+    inviteBody(req);
+    next();
+  });
   router.use(express.json({ limit: MAX_BODY }));
   router.get('/notifications', async (req, res) => {
     const { limit, ...which } = filter.parse(req.query);

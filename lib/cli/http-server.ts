@@ -1,8 +1,16 @@
 import { statSync } from 'node:fs';
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
+import { leaveWaiting } from '../base/invitation.ts';
 import type { Logger } from '../base/log.ts';
 import { readCredentials, type TlsOptions } from '../stack/tls-options.ts';
 
@@ -50,7 +58,8 @@ export interface HttpServerOptions {
 
 /**
  * An HTTP server with bounds on what a client may send and how slowly; with `tls` an HTTPS one, from TLS 1.2 on, that
- * asks clients for a certificate when it has a CA to check them by. Throws PPG_E_OPTIONS.
+ * asks clients for a certificate when it has a CA to check them by. Clients that wait to be asked for their body
+ * (`Expect: 100-continue`) wait until the listener does: inviteBody. Throws PPG_E_OPTIONS.
  */
 export function createHttpServer(options: HttpServerOptions, listener: RequestListener): HttpServer {
   const limits = { ...HTTP_LIMITS, ...options.limits };
@@ -61,6 +70,10 @@ export function createHttpServer(options: HttpServerOptions, listener: RequestLi
     connectionsCheckingInterval: limits.checkEvery,
   };
   const made = options.tls === undefined ? plain(bounds, listener) : secure(options.tls, options, bounds, listener);
+  made.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    leaveWaiting(request, response);
+    listener(request, response);
+  });
   made.server.keepAliveTimeout = limits.keepAlive;
   made.server.maxHeadersCount = limits.maxHeaders;
   made.server.maxConnections = limits.maxConnections;

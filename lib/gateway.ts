@@ -131,6 +131,8 @@ export interface Ppg {
   readonly msrpPort: number | undefined;
   /** Where the direct leg listens; empty without one. */
   readonly directListening: readonly ListenPoint[];
+  /** The SIP legs, drachtio's before the gateway's own, and which of them has a way out now. */
+  readonly legs: readonly { readonly name: string; readonly ready: boolean }[];
   /** False while no leg has a way out: pushes are taken and wait. */
   readonly ready: boolean;
 }

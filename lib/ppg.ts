@@ -328,6 +328,7 @@ export function createPpg(given: PpgOptions): Ppg {
     get directListening() {
       return legs.stack?.listening ?? [];
     },
+    legs: legs.all,
     get ready() {
       return sender.ready;
     },

@@ -9,6 +9,8 @@ export interface Readiness {
   readonly checks: {
     /** `ok`, or why no push can leave now. */
     readonly sip: string;
+    /** Each leg: `ok` or `down`. */
+    readonly legs: Readonly<Record<string, 'ok' | 'down'>>;
     /** `ok`, or why nothing can be stored. */
     readonly store: string;
     /** `running` or `stopping`. */
@@ -27,7 +29,7 @@ export interface Health {
  * Readiness of a gateway: a leg has a way out, the store answers, nobody is stopping it. Being alive needs no check:
  * a process that answers is alive, and to kill it for a broken link would lose what is in flight.
  */
-export function createHealth(ppg: Pick<Observed, 'counts' | 'ready'>, clock: Clock): Health {
+export function createHealth(ppg: Pick<Observed, 'counts' | 'ready' | 'legs'>, clock: Clock): Health {
   const counts = countsReader(ppg, clock);
   let stopping = false;
   const storeCheck = async (): Promise<string> => {
@@ -42,7 +44,8 @@ export function createHealth(ppg: Pick<Observed, 'counts' | 'ready'>, clock: Clo
     async readiness() {
       const store = await storeCheck();
       const sip = ppg.ready ? 'ok' : 'no SIP leg has a way out; pushes are taken and wait';
-      const checks = { sip, store, process: stopping ? 'stopping' : 'running' };
+      const legs = Object.fromEntries(ppg.legs.map(({ name, ready }) => [name, ready ? 'ok' : 'down'] as const));
+      const checks = { sip, legs, store, process: stopping ? 'stopping' : 'running' };
       return { ready: sip === 'ok' && store === 'ok' && !stopping, checks };
     },
     stopping() {

@@ -265,6 +265,15 @@ function gaugeStore(ppg: Observed, registers: Registry[], clock: Clock): void {
     },
   });
   new Gauge({
+    name: 'ppg_leg_ready',
+    help: '1 while this SIP leg has a way out: drachtio, direct',
+    labelNames: ['leg'],
+    registers,
+    collect() {
+      for (const { name: leg, ready } of ppg.legs) this.set({ leg }, ready ? 1 : 0);
+    },
+  });
+  new Gauge({
     name: 'ppg_in_flight',
     help: 'Attempts under way on this node',
     registers,

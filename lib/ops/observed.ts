@@ -17,6 +17,8 @@ export interface Observed {
   /** Users who registered and are not woken yet. */
   readonly wakesWaiting?: number | undefined;
   readonly ready: boolean;
+  /** The SIP legs, and which of them has a way out now. */
+  readonly legs: readonly { readonly name: string; readonly ready: boolean }[];
   /** Subscriptions to the reg event; undefined where there are none. */
   readonly regEvents?: RegEventCounts | undefined;
   /** Subscriptions of devices to pushes; undefined without. */

@@ -14,6 +14,7 @@ describe('docs/operations.md', () => {
       on: () => () => undefined,
       counts: () => Promise.reject(new Error('no store')),
       ready: true,
+      legs: [],
       inFlight: 0,
       capabilityCounts: { hits: 0, misses: 0 },
     };

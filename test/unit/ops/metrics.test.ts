@@ -22,6 +22,10 @@ class FakeGateway {
     throw error;
   });
   ready = true;
+  legs = [
+    { name: 'drachtio', ready: true },
+    { name: 'direct', ready: true },
+  ];
   inFlight = 4;
   capabilityCounts = { hits: 9, misses: 2 };
   asked = 0;
@@ -198,7 +202,23 @@ describe('metrics', () => {
 describe('readiness', () => {
   it('is given when a leg has a way out and the store answers', async () => {
     const readiness = await createHealth(new FakeGateway(), new FakeClock()).readiness();
-    assert.deepEqual(readiness, { ready: true, checks: { sip: 'ok', store: 'ok', process: 'running' } });
+    const checks = { sip: 'ok', legs: { drachtio: 'ok', direct: 'ok' }, store: 'ok', process: 'running' };
+    assert.deepEqual(readiness, { ready: true, checks });
+  });
+
+  it('names a leg that is down while another goes on', async () => {
+    const gateway = new FakeGateway();
+    gateway.legs = [
+      { name: 'drachtio', ready: false },
+      { name: 'direct', ready: true },
+    ];
+    const { ready, checks } = await createHealth(gateway, new FakeClock()).readiness();
+    assert.deepEqual([ready, checks.legs], [true, { drachtio: 'down', direct: 'ok' }]);
+    const metrics = createMetrics(gateway, { clock: new FakeClock() });
+    const text = await metrics.text();
+    for (const line of ['ppg_leg_ready{leg="drachtio"} 0', 'ppg_leg_ready{leg="direct"} 1'])
+      assert.ok(text.includes(line), line);
+    metrics.close();
   });
 
   it('says what is missing', async () => {

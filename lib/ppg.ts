@@ -328,7 +328,9 @@ export function createPpg(given: PpgOptions): Ppg {
     get directListening() {
       return legs.stack?.listening ?? [];
     },
-    legs: legs.all,
+    get legs() {
+      return legs.all.map(({ name, ready }) => ({ name, ready }));
+    },
     get ready() {
       return sender.ready;
     },

@@ -23,11 +23,4 @@ describe('docs/operations.md', () => {
     const listed = [...doc.matchAll(/^\| `(ppg_[a-z_]+)/gm)].map(([, name]) => name);
     assert.deepEqual(listed.sort(), names.sort());
   });
-
-  it('has every variable of the configuration', () => {
-    const variables = read('config/custom-environment-variables.json').match(/(PPG|DRACHTIO)_[A-Z_]+/g) ?? [];
-    assert.ok(variables.length > 10);
-    const missing = variables.filter((name) => !doc.includes(`\`${name}\``));
-    assert.deepEqual(missing, []);
-  });
 });

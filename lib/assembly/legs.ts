@@ -5,7 +5,9 @@ import { createDirectLeg } from '../sip/direct/direct-leg.ts';
 import { createDrachtioLeg } from '../sip/drachtio/drachtio-leg.ts';
 import type { SrfLike } from '../sip/drachtio/srf-like.ts';
 import type { SipHandler, SipLeg, SubscriptionHandler } from '../sip/leg.ts';
+import type { TrustedPeers } from '../sip/trusted-peers.ts';
 import type { StackControls } from '../stack/controls.ts';
+import { isLoopback } from '../stack/peer-room.ts';
 import { createSipStack } from '../stack/stack.ts';
 import type { SipTraceListener } from '../stack/trace.ts';
 import type { SipStack } from '../stack/types.ts';
@@ -18,6 +20,8 @@ export interface LegsOptions {
   /** The one leg that sends, or `auto`. */
   readonly force: SipOptions['leg'];
   readonly tls?: SipOptions['tls'];
+  /** Peers of whose connections there may be any number. */
+  readonly trusts: TrustedPeers;
   /** Is told of the direct leg's SIP messages. */
   readonly trace?: SipTraceListener | undefined;
   readonly domain: string;
@@ -37,14 +41,14 @@ export interface Legs {
  * Throws PPG_E_OPTIONS for TLS that cannot be used.
  */
 export function createLegs(options: LegsOptions): Legs {
-  const { srf, outbound, direct, force, tls, trace, domain, clock, log } = options;
+  const { srf, outbound, direct, force, tls, trusts, trace, domain, clock, log } = options;
   const all: SipLeg[] = [];
   if (srf !== undefined) {
     const sends = force !== 'direct';
     all.push(createDrachtioLeg({ srf, sends, clock, log, domain, ...(outbound !== undefined && { outbound }) }));
   }
   if (direct === false) return { all, stack: undefined };
-  const { listen, advertise, keepAlive } = direct;
+  const { listen, advertise, keepAlive, connectionsPerAddress: maxPerAddress } = direct;
   const sentBy = advertise === undefined ? {} : { sentBy: { host: advertise } };
   const stack = createSipStack({
     clock,
@@ -53,7 +57,11 @@ export function createLegs(options: LegsOptions): Legs {
     tls,
     trace,
     ...sentBy,
-    ...(keepAlive !== undefined && { tcp: { keepAlive } }),
+    tcp: {
+      ...(keepAlive !== undefined && { keepAlive }),
+      ...(maxPerAddress !== undefined && { maxPerAddress }),
+      isExempt: (address) => isLoopback(address) || trusts(address),
+    },
   });
   const debug = sipDebug();
   if (debug !== undefined) stack.onTrace(debug);

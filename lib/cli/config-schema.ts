@@ -85,6 +85,8 @@ export interface NodeConfig {
     readonly port: number;
     /** Milliseconds between keep-alives of the connections it makes; default none. */
     readonly keepAlive?: number | undefined;
+    /** Connections that one address may make; default 512. */
+    readonly connectionsPerAddress?: number | undefined;
   };
   /** A real drachtio-server, used when `host` is given; sipd is not started then. */
   readonly drachtio: {
@@ -158,6 +160,11 @@ const KEEP_ALIVE = 'must be 1,000 to 3,600,000 milliseconds';
 const keepAlive = z.preprocess(
   numberOrText,
   z.number(KEEP_ALIVE).int(KEEP_ALIVE).min(1_000, KEEP_ALIVE).max(3_600_000, KEEP_ALIVE),
+);
+const PER_ADDRESS = 'must be 1 to 4096';
+const perAddress = z.preprocess(
+  numberOrText,
+  z.number(PER_ADDRESS).int(PER_ADDRESS).min(1, PER_ADDRESS).max(4096, PER_ADDRESS),
 );
 const wholeNumber = z.preprocess(numberOrText, z.unknown());
 const rest = z.record(z.string(), z.unknown(), 'must be an object');
@@ -255,7 +262,7 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z.strictObject(
       users: z.record(z.string(), z.string()).optional(),
     }),
     sipd: z.strictObject({ port, drachtioPort: port, tlsPort: port.optional(), wsPort: port.optional() }),
-    direct: z.strictObject({ port, keepAlive: keepAlive.optional() }),
+    direct: z.strictObject({ port, keepAlive: keepAlive.optional(), connectionsPerAddress: perAddress.optional() }),
     drachtio: z.strictObject({
       host: z.string().min(1).max(255).optional(),
       port,

@@ -297,6 +297,7 @@ const directOf = ({ sip, direct }: NodeConfig): NonNullable<NonNullable<PpgConfi
   ],
   advertise: sip.advertise,
   keepAlive: direct.keepAlive,
+  connectionsPerAddress: direct.connectionsPerAddress,
 });
 
 function startOwnCore(

@@ -42,6 +42,11 @@ export interface DirectLegOptions {
    * which proposes 120,000): they stay open, and one that is dead is found. Default none.
    */
   readonly keepAlive?: number | undefined;
+  /**
+   * TCP, TLS and WebSocket connections, of each kind, that one address may make (one IPv6 network of 64 bits). Loopback and
+   * trustedPeers are not counted. Default 512.
+   */
+  readonly connectionsPerAddress?: number | undefined;
 }
 
 export interface SipOptions extends SipDeliveryOptions {
@@ -232,6 +237,7 @@ const schema = z.strictObject({
               .max(16),
             advertise: z.string().optional(),
             keepAlive: z.number().int().min(1_000).max(3_600_000).optional(),
+            connectionsPerAddress: z.number().int().min(1).max(4096).optional(),
           }),
         ])
         .default(false),

@@ -51,8 +51,11 @@ export class TcpConnection implements Endpoint, Link {
   lastUsed: number;
   /** When the unfinished message began. */
   partialSince: number | undefined;
+  /** A message has come by it. */
+  heard = false;
   readonly #socket: Socket;
   readonly #host: ConnectionHost;
+  readonly #byPeer: boolean;
   readonly #framer: StreamFramer;
   /** Who is told when the connection breaks. */
   readonly #senders = new Set<Sender>();
@@ -71,12 +74,14 @@ export class TcpConnection implements Endpoint, Link {
     this.#socket = socket;
     this.#host = host;
     this.#state = socket.connecting ? 'connecting' : 'open';
-    if (this.#state === 'open') this.#noteVerified();
+    this.#byPeer = this.#state === 'open';
+    if (this.#byPeer) this.#noteVerified();
     this.lastUsed = host.clock.now();
     this.#framer = new StreamFramer(
       {
         onMessage: (message, raw) => {
           this.partialSince = undefined;
+          this.heard = true;
           this.#note('in', raw);
           host.listener.onMessage(message, raw, { flow: this.flow, endpoint: this });
         },
@@ -102,6 +107,11 @@ export class TcpConnection implements Endpoint, Link {
   /** True while requests wait for answers over it. */
   get busy(): boolean {
     return this.#senders.size > 0 || this.#waiting.length > 0;
+  }
+
+  /** The peer made it and nothing waits for it, so another peer may have its place. */
+  get mayGo(): boolean {
+    return this.#byPeer && !this.busy;
   }
 
   /** Whether a request for `hop` may leave by this connection, which the peer made. */

@@ -1,12 +1,13 @@
 import type { Server, Socket } from 'node:net';
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { SipLimits } from '../codec/sip/limits.ts';
+import { isLoopback, PeerRoom, type PeerRoomOptions } from './peer-room.ts';
 import { type AcceptsStreams, listenOn, type StreamKind, streamKey, TCP_KIND } from './stream-kind.ts';
 import { type ConnectionHost, TcpConnection } from './tcp-connection.ts';
 import type { Sender, TransportListener } from './transport.ts';
 import type { Hop, ListenPoint } from './types.ts';
 
-export interface TcpOptions {
+export interface TcpOptions extends PeerRoomOptions {
   /** Connections of both directions together; of them an eighth is for those that this side makes. */
   readonly maxConnections: number;
   /** Octets of unfinished messages that all connections together may hold. */
@@ -17,8 +18,6 @@ export interface TcpOptions {
   readonly idle: number;
   /** A message must be whole this long after its first octet, ms. */
   readonly messageTime: number;
-  /** A connection must be there this long after it was asked for, with its TLS handshake, ms. */
-  readonly connectTime: number;
   /**
    * Keep-alive of connections that this side makes (RFC 5626 section 4.4.1), ms between two at the most: one that is not
    * answered within 10 s ends its connection, one that is answered stays open. RFC 5626 proposes 120,000; 0: none.
@@ -28,6 +27,8 @@ export interface TcpOptions {
 
 export const DEFAULT_TCP: TcpOptions = {
   maxConnections: 4096,
+  maxPerAddress: 512,
+  isExempt: isLoopback,
   maxHeld: 64 * 1024 * 1024,
   maxUnsent: 32 * 1024 * 1024,
   idle: 10 * 60_000,
@@ -62,8 +63,7 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
   readonly #connections = new Map<string, TcpConnection>();
   /** By an address that the peer says it listens on (RFC 5923). */
   readonly #aliases = new Map<string, TcpConnection>();
-  /** Peers whose handshake is under way, and since when. */
-  readonly #arriving = new Map<Socket, number>();
+  readonly #room: PeerRoom;
   /** Given up, with octets still on their way out. */
   readonly #retired = new Set<TcpConnection>();
   #held = 0;
@@ -83,13 +83,14 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
     this.maxUnsent = options.maxUnsent;
     this.keepAlive = options.keepAlive;
     this.#options = options;
+    this.#room = new PeerRoom(options, clock);
     this.clock = clock;
     this.#onError = onError;
     this.kind = kind;
   }
 
   get connections(): number {
-    return this.#connections.size + this.#retired.size + this.#arriving.size;
+    return this.#connections.size + this.#retired.size + this.#room.arriving;
   }
 
   async listen(point: ListenPoint): Promise<ListenPoint> {
@@ -119,7 +120,7 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
   async close(): Promise<void> {
     this.#stopped = true;
     this.clock.clearTimeout(this.#sweeper);
-    for (const socket of this.#arriving.keys()) socket.destroy();
+    this.#room.close();
     for (const connection of [...this.#connections.values(), ...this.#retired]) connection.close(STOPPED);
     await Promise.all(this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
   }
@@ -155,9 +156,8 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
   }
 
   onArriving(socket: Socket): boolean {
-    if (this.#stopped || this.#isFullForPeers()) return false;
-    this.#arriving.set(socket, this.clock.now());
-    socket.once('close', () => this.#arriving.delete(socket));
+    if (!this.#admits(socket)) return false;
+    this.#room.awaitHandshake(socket);
     this.#sweeper ??= this.clock.setTimeout(this.#sweep, SWEEP);
     return true;
   }
@@ -169,8 +169,9 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
 
   onAccepted(socket: Socket): void {
     const { remoteAddress: host, remotePort: port } = socket;
-    if (host !== undefined && port !== undefined) this.#forgetArrival(host, port);
-    if (this.#stopped || this.#isFullForPeers() || host === undefined || port === undefined) {
+    const admitted = this.kind === TCP_KIND ? this.#admits(socket) : !this.#stopped;
+    this.#room.settle(socket);
+    if (!admitted || host === undefined || port === undefined) {
       socket.on('error', () => undefined);
       socket.destroy();
       return;
@@ -181,11 +182,15 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
     this.#add(own, socket, { protocol: this.kind.protocol, host, port });
   }
 
-  /** The socket that arrived lies beneath the one that was accepted, so it is known by its address. */
-  #forgetArrival(host: string, port: number): void {
-    for (const socket of this.#arriving.keys()) {
-      if (socket.remotePort === port && socket.remoteAddress === host) this.#arriving.delete(socket);
-    }
+  /** There is room for one more of its address, and in all. */
+  #admits(socket: Socket): boolean {
+    if (this.#stopped || !this.#room.enter(socket)) return false;
+    return !this.#isFullForPeers() || this.#room.makeRoom(this.#guests());
+  }
+
+  *#guests(): Iterable<TcpConnection> {
+    yield* this.#retired;
+    yield* this.#connections.values();
   }
 
   #connect(address: string, hop: Hop): TcpConnection | Error {
@@ -224,9 +229,7 @@ export class TcpTransport implements ConnectionHost, AcceptsStreams {
     for (const connection of this.#retired) {
       if (now - connection.lastUsed >= LINGER) connection.close(new Error('the peer does not read'));
     }
-    for (const [socket, since] of this.#arriving) {
-      if (now - since >= this.#options.connectTime) socket.destroy();
-    }
+    this.#room.sweep();
     if (this.connections > 0) this.#sweeper = this.clock.setTimeout(this.#sweep, SWEEP);
   };
 

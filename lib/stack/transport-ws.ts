@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { SipLimits } from '../codec/sip/limits.ts';
+import { PeerRoom } from './peer-room.ts';
 import { listenOn, streamKey } from './stream-kind.ts';
 import type { TlsKind } from './tls-kind.ts';
 import type { Sender, TransportListener } from './transport.ts';
@@ -14,11 +16,14 @@ import { WsConnection, type WsConnectionHost } from './ws-connection.ts';
 /** The subprotocol of SIP (RFC 7118 section 4). */
 const SUBPROTOCOL = 'sip';
 
-/** Octets of one message: it is held until it is whole, so this times the connections bounds what is held. */
+/** Octets of one message. */
 const MAX_MESSAGE = 256 * 1024;
 
-/** How often idle connections are looked for; one that was silent for that long is asked for a sign of life. Milliseconds. */
-const SWEEP = 30_000;
+/** Octets of one unfinished message with what it takes to keep its fragments. */
+const MAX_HELD = 2 * MAX_MESSAGE;
+
+/** How often idle and slow connections are looked for, ms. */
+const SWEEP = 5_000;
 
 /**
  * SIP over WebSocket (RFC 7118), server side: phones in browsers connect, and requests for them go by the connection
@@ -34,6 +39,9 @@ export class WsTransport implements WsConnectionHost {
   readonly #servers: Server[] = [];
   readonly #connections = new Map<string, WsConnection>();
   #upgrader: WebSocketServer | undefined;
+  readonly #room: PeerRoom;
+  /** Octets of unfinished messages. */
+  #held = 0;
   #sweeper: TimerHandle | undefined;
   #stopped = false;
 
@@ -48,6 +56,7 @@ export class WsTransport implements WsConnectionHost {
     this.listener = listener;
     this.limits = limits;
     this.#options = options;
+    this.#room = new PeerRoom(options, clock);
     this.#clock = clock;
     this.#tls = tls;
     this.#onError = onError;
@@ -59,7 +68,7 @@ export class WsTransport implements WsConnectionHost {
 
   async listen(point: ListenPoint): Promise<ListenPoint> {
     this.#upgrader ??= await makeUpgrader();
-    const { connectTime, maxConnections } = this.#options;
+    const { connectTime } = this.#options;
     const timing = {
       headersTimeout: connectTime,
       requestTimeout: connectTime,
@@ -70,10 +79,15 @@ export class WsTransport implements WsConnectionHost {
     };
     const server =
       point.protocol === 'wss'
-        ? this.#tls.register(createHttpsServer({ ...this.#tls.serverOptions(), ...timing }, refuse))
+        ? this.#tls.register(
+            createHttpsServer({ ...this.#tls.serverOptions(), ...timing, handshakeTimeout: connectTime }, refuse),
+          )
         : createServer(timing, refuse);
-    server.maxConnections = maxConnections;
     const protocol = point.protocol === 'wss' ? 'wss' : 'ws';
+    // Before node begins a handshake or reads, so that peers without room cost none.
+    server.prependListener('connection', (socket: Socket) => {
+      if (!this.#admits(socket)) socket.destroy();
+    });
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#onUpgrade(protocol, request, socket, head),
     );
@@ -91,6 +105,7 @@ export class WsTransport implements WsConnectionHost {
   async close(): Promise<void> {
     this.#stopped = true;
     this.#clock.clearTimeout(this.#sweeper);
+    this.#room.close();
     for (const connection of [...this.#connections.values()]) connection.close(new Error('the stack has stopped'));
     await Promise.all(
       this.#servers.map(
@@ -107,15 +122,29 @@ export class WsTransport implements WsConnectionHost {
     return this.#clock.now();
   }
 
+  hold(own: number, change: number): boolean {
+    this.#held += change;
+    return change <= 0 || (own <= MAX_HELD && this.#held <= this.#options.maxHeld);
+  }
+
   onClosed(connection: WsConnection): void {
     const key = streamKey(connection.flow.host, connection.flow.port);
     if (this.#connections.get(key) === connection) this.#connections.delete(key);
   }
 
+  #admits(socket: Socket): boolean {
+    if (this.#stopped || !this.#room.enter(socket)) return false;
+    const isFull = this.#connections.size + this.#room.arriving >= this.#options.maxConnections;
+    if (isFull && !this.#room.makeRoom(this.#connections.values())) return false;
+    this.#room.awaitHandshake(socket);
+    this.#sweeper ??= this.#clock.setTimeout(this.#sweep, SWEEP);
+    return true;
+  }
+
   #onUpgrade(protocol: 'ws' | 'wss', request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => undefined);
     const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
-    if (this.#stopped || this.#connections.size >= this.#options.maxConnections) {
+    if (this.#stopped) {
       turnAway(socket, '503 Service Unavailable');
     } else if (!offered.includes(SUBPROTOCOL)) {
       turnAway(socket, '400 Bad Request');
@@ -139,19 +168,22 @@ export class WsTransport implements WsConnectionHost {
       localPort,
       ...(verified !== undefined && { verified }),
     };
-    this.#connections.set(streamKey(host, port), new WsConnection(open, flow, this));
-    this.#sweeper ??= this.#clock.setTimeout(this.#sweep, SWEEP);
+    this.#room.settle(socket);
+    this.#connections.set(streamKey(host, port), new WsConnection(open, socket, flow, this));
   }
 
   readonly #sweep = (): void => {
     this.#sweeper = undefined;
     const now = this.#clock.now();
+    const { idle, messageTime } = this.#options;
+    this.#room.sweep();
     for (const connection of this.#connections.values()) {
-      const silent = now - connection.lastUsed;
-      if (silent >= this.#options.idle && !connection.busy) connection.close(new Error('idle'));
-      else if (silent >= SWEEP) connection.ping();
+      const { unfinishedSince = now } = connection;
+      if (now - unfinishedSince >= messageTime) connection.close(new Error('a message was not finished in time'));
+      else if (now - connection.lastUsed >= idle && !connection.busy) connection.close(new Error('idle'));
+      else connection.pingIfSilent(now);
     }
-    if (this.#connections.size > 0) this.#sweeper = this.#clock.setTimeout(this.#sweep, SWEEP);
+    if (this.#connections.size + this.#room.arriving > 0) this.#sweeper = this.#clock.setTimeout(this.#sweep, SWEEP);
   };
 }
 

@@ -1,8 +1,10 @@
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { SipLimits } from '../codec/sip/limits.ts';
 import { parseSip } from '../codec/sip/parse.ts';
 import type { Endpoint, Link, Sender, TransportListener } from './transport.ts';
 import type { Flow } from './types.ts';
+import { FrameWatch } from './ws-frames.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -11,11 +13,16 @@ const PONG = Buffer.from('\r\n');
 /** Octets that may wait for a peer who does not read. */
 const MAX_UNREAD = 4 * 1024 * 1024;
 
+/** One that was silent for so long is asked for a sign of life, ms. */
+const SILENCE = 30_000;
+
 /** What a connection needs of the transport that holds it. */
 export interface WsConnectionHost {
   readonly listener: TransportListener;
   readonly limits: SipLimits;
   now(): number;
+  /** Counts octets held of unfinished messages, `own` of them here; false when that is too many. */
+  hold(own: number, change: number): boolean;
   onClosed(connection: WsConnection): void;
 }
 
@@ -23,20 +30,28 @@ export interface WsConnectionHost {
 export class WsConnection implements Endpoint, Link {
   readonly flow: Flow;
   lastUsed: number;
+  /** A message has come by it. */
+  heard = false;
   readonly #socket: WebSocket;
   readonly #host: WsConnectionHost;
   /** Who is told when the connection breaks. */
   readonly #senders = new Set<Sender>();
+  readonly #frames = new FrameWatch();
+  #held = 0;
+  #lastPing: number;
   #closed = false;
 
-  constructor(socket: WebSocket, flow: Flow, host: WsConnectionHost) {
+  /** `stream`: what the frames come by. */
+  constructor(socket: WebSocket, stream: Duplex, flow: Flow, host: WsConnectionHost) {
     this.flow = flow;
     this.#socket = socket;
     this.#host = host;
     this.lastUsed = host.now();
+    this.#lastPing = this.lastUsed;
+    stream.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data) => this.#onMessage(data as Buffer));
-    socket.on('ping', () => this.#used());
+    socket.on('ping', () => this.#onPing());
     socket.on('pong', () => this.#used());
     // What is wrong with the frames closes the socket, which is told below.
     socket.on('error', () => undefined);
@@ -46,6 +61,15 @@ export class WsConnection implements Endpoint, Link {
   /** True while requests wait for answers over it. */
   get busy(): boolean {
     return this.#senders.size > 0;
+  }
+
+  get mayGo(): boolean {
+    return !this.busy;
+  }
+
+  /** When the message began that is not whole yet. */
+  get unfinishedSince(): number | undefined {
+    return this.#frames.since;
   }
 
   send(octets: Buffer, sender: Sender | undefined): void {
@@ -77,15 +101,18 @@ export class WsConnection implements Endpoint, Link {
     this.#senders.delete(sender);
   }
 
-  /** Asks for a sign of life; the answer counts as use. */
-  ping(): void {
-    if (!this.#closed) this.#socket.ping();
+  /** Asks for a sign of life where there was none for a while; the answer counts as use. */
+  pingIfSilent(now: number): void {
+    if (this.#closed || now - this.lastUsed < SILENCE || now - this.#lastPing < SILENCE) return;
+    this.#lastPing = now;
+    this.#socket.ping();
   }
 
   close(reason: Error): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#socket.terminate();
+    this.#settleHeld(0);
     this.#host.onClosed(this);
     const senders = [...this.#senders];
     this.#senders.clear();
@@ -94,6 +121,25 @@ export class WsConnection implements Endpoint, Link {
 
   #used(): void {
     this.lastUsed = this.#host.now();
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#closed) return;
+    this.#frames.push(chunk, this.#host.now());
+    if (!this.#settleHeld(this.#frames.held)) this.close(new Error('too many octets of unfinished messages are held'));
+  }
+
+  #settleHeld(held: number): boolean {
+    const change = held - this.#held;
+    if (change === 0) return true;
+    this.#held = held;
+    return this.#host.hold(held, change);
+  }
+
+  /** The socket has answered it by itself, whether or not the peer reads the answers. */
+  #onPing(): void {
+    this.#used();
+    if (this.#socket.bufferedAmount > MAX_UNREAD) this.close(new Error('the peer does not read'));
   }
 
   #onMessage(octets: Buffer): void {
@@ -107,6 +153,7 @@ export class WsConnection implements Endpoint, Link {
     const origin = { flow: this.flow, endpoint: this };
     try {
       const message = parseSip(octets, this.#host.limits);
+      this.heard = true;
       const end = message.body.byteOffset - octets.byteOffset + message.body.length;
       this.#host.listener.onMessage(message, octets.subarray(0, end), origin);
     } catch (error) {

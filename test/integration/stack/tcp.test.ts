@@ -221,13 +221,14 @@ describe('the SIP stack over TCP', () => {
       const [one, two] = [await tcpPeer(port), await tcpPeer(port)];
       while (small.stack.counters.connections < 2) await settle();
       const three = await tcpPeer(port);
-      await three.closed;
+      await one.closed;
+      assert.equal(small.stack.counters.connections, 2);
       const outcome = await send(small.stack, messageRequest(), b.at('tcp')).next();
       assert.equal(statusOf(outcome), 'transport');
       const part = `MESSAGE sip:a@b SIP/2.0\r\nX: ${'y'.repeat(550)}`;
-      one.socket.write(part);
       two.socket.write(part);
-      await Promise.race([one.closed, two.closed]);
+      three.socket.write(part);
+      await Promise.race([two.closed, three.closed]);
       assert.equal(small.stack.counters.connections, 1);
     } finally {
       await small.stack.stop();
@@ -243,11 +244,65 @@ describe('the SIP stack over TCP', () => {
         peers.push(await tcpPeer(port));
         await settle();
       }
-      await (await tcpPeer(port)).closed;
+      peers.push(await tcpPeer(port));
+      await peers[0]?.closed;
       const outcomes = send(stack, messageRequest(), b.at('tcp'));
       await answer(b);
       assert.equal(statusOf(await outcomes.next()), 200);
       assert.equal(stack.counters.connections, 15);
+    } finally {
+      for (const { socket } of peers) socket.destroy();
+      await stack.stop();
+    }
+  });
+
+  it('lets a newcomer have the place of who never said anything, and keeps who did', async () => {
+    const { stack, at, requests } = await loopbackStack({ tcp: { maxConnections: 4 } });
+    const peers: Awaited<ReturnType<typeof tcpPeer>>[] = [];
+    try {
+      const { port } = at('tcp');
+      const friend = await tcpPeer(port);
+      peers.push(friend);
+      friend.socket.write(requestText(`${VIA}1`));
+      const asked = await requests.next();
+      for (let i = 0; i < 12; i++) {
+        const peer = await tcpPeer(port);
+        peers.push(peer);
+        // By their close, not by its own: accepted one after the other.
+        if (i >= 3) await peers[i - 2]?.closed;
+      }
+      asked.respond(respondTo(asked.request, 200));
+      assert.match(await friend.received.next(), /^SIP\/2\.0 200/);
+      assert.equal(stack.counters.connections, 4);
+    } finally {
+      for (const { socket } of peers) socket.destroy();
+      await stack.stop();
+    }
+  });
+
+  it('bounds the connections of one address, until they are closed', async () => {
+    const { stack, at } = await loopbackStack({ tcp: { maxPerAddress: 2, isExempt: () => false } });
+    const peers: Awaited<ReturnType<typeof tcpPeer>>[] = [];
+    const connectFrom = async (localAddress: string): Promise<void> => {
+      const socket = connect({ port: at('tcp').port, host: '127.0.0.1', localAddress });
+      socket.on('error', () => undefined).resume();
+      peers.push({ socket } as Awaited<ReturnType<typeof tcpPeer>>);
+      await once(socket, 'connect');
+    };
+    try {
+      const { port } = at('tcp');
+      for (let i = 0; i < 2; i++) peers.push(await tcpPeer(port));
+      await (await tcpPeer(port)).closed;
+      await connectFrom('127.0.0.2');
+      while (stack.counters.connections < 3) await settle();
+      peers[0]?.socket.destroy();
+      while (stack.counters.connections > 2) await settle();
+      peers.push(await tcpPeer(port));
+      while (stack.counters.connections < 3) await settle();
+      // Those that this side makes are not counted.
+      const outcomes = send(stack, messageRequest(), b.at('tcp'));
+      await answer(b);
+      assert.equal(statusOf(await outcomes.next()), 200);
     } finally {
       for (const { socket } of peers) socket.destroy();
       await stack.stop();

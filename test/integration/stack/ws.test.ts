@@ -150,11 +150,9 @@ describe('the SIP stack over WebSocket (RFC 7118)', () => {
 
   it('bounds connections, messages and silence', async () => {
     const under = await start({ tcp: { maxConnections: 1, idle: 60_000 } });
+    const silent = await wsPeer(urlOf(under));
     const first = await wsPeer(urlOf(under));
-    const second = connect(under.at('ws').port, '127.0.0.1');
-    second.on('error', () => undefined);
-    second.resume();
-    await once(second, 'close');
+    await silent.closed;
     const pinged = once(first.socket, 'ping');
     under.clock.tick(30_000);
     await pinged;
@@ -167,6 +165,75 @@ describe('the SIP stack over WebSocket (RFC 7118)', () => {
     under.clock.tick(120_000);
     idle.socket.resume();
     await idle.closed;
+  });
+
+  it('bounds the time of an unfinished message, also between pings, and octets held of all', async () => {
+    const under = await start({ tcp: { maxHeld: 150_000 } });
+    const slow = await wsPeer(urlOf(under));
+    slow.socket.send('MESSAGE sip:b@example.com SIP/2.0', { fin: false });
+    for (let i = 0; i < 6; i++) {
+      const answered = once(slow.socket, 'pong');
+      slow.socket.ping();
+      await answered;
+      under.clock.tick(5_000);
+    }
+    await slow.closed;
+    const [one, two] = [await wsPeer(urlOf(under)), await wsPeer(urlOf(under))];
+    const part = Buffer.alloc(100_000, 'x');
+    one.socket.send(part, { fin: false });
+    two.socket.send(part, { fin: false });
+    const left = await Promise.race([one.closed.then(() => two), two.closed.then(() => one)]);
+    left.socket.send(requestText(`${VIA}2`).subarray(0, 0), { fin: true });
+    left.socket.send(requestText(`${VIA}2`));
+    await under.requests.next();
+  });
+
+  it('closes on a peer who sends one message in tiny fragments', async () => {
+    const under = await start();
+    const { socket, closed } = await wsPeer(urlOf(under));
+    for (let i = 0; i < 10_000; i++) socket.send('x', { fin: false });
+    await closed;
+  });
+
+  it('closes on a peer who pings and does not read the answers', async () => {
+    const under = await start();
+    const { socket, closed } = await wsPeer(urlOf(under));
+    socket.pause();
+    while (under.stack.counters.connections === 0) await settle();
+    const payload = Buffer.alloc(125);
+    while (under.stack.counters.connections > 0) {
+      for (let i = 0; i < 500; i++) socket.ping(payload);
+      await settle();
+    }
+    socket.resume();
+    await closed;
+  });
+
+  it('bounds the connections of one address, and the time until they are WebSockets', async () => {
+    const under = await start({ tcp: { maxPerAddress: 2, isExempt: () => false } });
+    const first = await wsPeer(urlOf(under));
+    const stalling = connect(under.at('ws').port, '127.0.0.1');
+    running.push(() => stalling.destroy());
+    stalling.on('error', () => undefined).resume();
+    await once(stalling, 'connect');
+    await assert.rejects(wsPeer(urlOf(under)));
+    under.clock.tick(10_000);
+    await once(stalling, 'close');
+    first.socket.send(requestText(`${VIA}1`));
+    await under.requests.next();
+  });
+
+  it('gives up a TLS handshake that does not come to an end', async () => {
+    const under = await start({ listen: [point('wss')], tls: tlsPair('server') });
+    const stalling = connect(under.at('wss').port, '127.0.0.1');
+    running.push(() => stalling.destroy());
+    stalling.on('error', () => undefined).resume();
+    await once(stalling, 'connect');
+    const { socket } = await wsPeer(urlOf(under, 'wss'), ['sip'], tlsText('ca.pem'));
+    under.clock.tick(10_000);
+    await once(stalling, 'close');
+    socket.send(requestText(`${VIA.replace('WS', 'WSS')}1`));
+    await under.requests.next();
   });
 
   it('survives malformed messages, and answers keep-alives', async () => {

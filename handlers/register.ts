@@ -5,6 +5,7 @@ import { aorOfHeader } from '../lib/sip/aor.ts';
 import type { RequestLike, ResponseLike, SipHandler } from '../lib/sip/leg.ts';
 import type { OwnAddress } from '../lib/sip/own-address.ts';
 import { readObservedRegister, type SeenHeaders } from '../lib/sip/registrations/observed-register.ts';
+import { Overtaken } from '../lib/sip/registrations/overtaken.ts';
 import type { Registrations } from '../lib/sip/registrations/registrations.ts';
 import { byRegister, type RegisterNews } from '../lib/sip/registrations/sources.ts';
 import { readThirdPartyRegister } from '../lib/sip/registrations/third-party-register.ts';
@@ -35,6 +36,7 @@ export interface RegisterHandlerOptions {
 export function createRegisterHandler(options: RegisterHandlerOptions): SipHandler {
   const { registrations, trusts, own, domain, clock, log, running = () => true } = options;
   const { news = byRegister(registrations) } = options;
+  const overtaken = new Overtaken(clock);
   const context = () => ({ domain, now: clock.now() });
 
   function learn(by: keyof RegisterNews, update: RegistrationUpdate | undefined): void {
@@ -56,8 +58,10 @@ export function createRegisterHandler(options: RegisterHandlerOptions): SipHandl
       return;
     }
     // The core must have its answer whatever becomes of the record: without one it may drop the user (default handling).
+    // So one that was overtaken gets no 500, as a registrar's would (RFC 3261 section 10.3): the later one was taken.
     answer(req, res, log, 200, echoed(req));
-    learn('thirdParty', update);
+    if (!overtaken.has(req, update.aors[0] ?? '')) learn('thirdParty', update);
+    else log.debug({ aor: update.aors[0] }, 'a third-party REGISTER came after a later one, and tells nothing');
   }
 
   /** `end` is emitted by drachtio-srf when the final response is sent, also from a later handler. */

@@ -202,6 +202,55 @@ describe('REGISTER', () => {
     assert.equal(nexts, 1);
   });
 
+  describe('of a trusted core that an earlier one comes after (RFC 3261 section 10.3, item 7)', () => {
+    /** Sends one after the other; what was heard of each, with its status before. */
+    async function sent(cseq: string, headers: Record<string, string> = {}): Promise<string> {
+      heard.length = 0;
+      const response = new FakeResponse();
+      handler(thirdParty({ headers: { 'Call-ID': 'c1@scscf', CSeq: cseq, ...headers } }), response, () => nexts++);
+      await settle();
+      return [response.sent[0]?.status, ...heard].join(' ');
+    }
+    const GONE = { Expires: '0' };
+
+    it('wins, and the earlier one is answered 200 all the same', async () => {
+      assert.equal(await sent('8 REGISTER', GONE), `200 -${ALICE}`);
+      assert.equal(await sent('7 REGISTER'), '200');
+      assert.equal((await registrations.find(ALICE))?.registered, false);
+      assert.equal(await sent('9 REGISTER'), `200 +${ALICE}`);
+    });
+
+    it('wins, whichever tag and transport the earlier one came with', async () => {
+      await sent('8 REGISTER', GONE);
+      assert.equal(await sent('7 REGISTER', { From: '"S-CSCF" <sip:scscf.example.com:6060>;tag=2' }), '200');
+    });
+
+    it('is no reason to ignore the same one again', async () => {
+      await sent('8 REGISTER');
+      assert.equal(await sent('8 REGISTER'), `200 +${ALICE}`);
+    });
+
+    for (const [what, headers] of [
+      ['another Call-ID', { 'Call-ID': 'c2@scscf' }],
+      ['another S-CSCF', { From: '<sip:other.example.com:6060>;tag=1' }],
+      ['a REGISTER for another user', { To: '<sip:bob@example.com>' }],
+      ['a CSeq that cannot be read', { CSeq: 'seven' }],
+    ] as const)
+      it(`is no reason to ignore ${what}`, async () => {
+        await sent('8 REGISTER', GONE);
+        assert.match(await sent('7 REGISTER', headers), /^200 \+/);
+      });
+
+    it('is no reason to ignore a core that counts anew half a minute later', async () => {
+      await sent('8 REGISTER', GONE);
+      await clock.advance(31_999);
+      assert.equal(await sent('1 REGISTER'), '200', 'what is ignored makes it no longer');
+      await clock.advance(1);
+      assert.equal(await sent('1 REGISTER'), `200 +${ALICE}`);
+      assert.equal(await sent('2 REGISTER'), `200 +${ALICE}`);
+    });
+  });
+
   it('a Contact that holds a line break is not sent back', () => {
     handle(thirdParty({ headers: { Contact: '<sip:a@b>\r\nX-Evil: 1' } }));
     assert.deepEqual(res.sent, [{ status: 200, headers: { Expires: '600' } }]);

@@ -103,6 +103,32 @@ describe('the pages of docs', () => {
   });
 });
 
+describe('docs/interop.md', () => {
+  const page = read('docs/interop.md');
+
+  it('names every package that .ci/run installs, and every test against a peer', () => {
+    const [, packages = ''] = /^peers=\((.*?)\)$/ms.exec(read('.ci/run')) ?? [];
+    const [, installed = ''] = /^apt-get install --no-install-recommends (.*?)^npm/ms.exec(page) ?? [];
+    const names = (text: string): string[] => (text.match(/[\w-]+/g) ?? []).sort();
+    assert.ok(names(packages).length > 5);
+    assert.deepEqual(names(installed), names(packages));
+    const tests = filesIn('test/interop').filter((file) => file.endsWith('.test.ts'));
+    assert.deepEqual(
+      tests.filter((file) => !page.includes(file.replace(/^.*\//, ''))),
+      [],
+    );
+  });
+
+  it('names no test that is not there', () => {
+    const named = [...page.matchAll(/`((?:\.\.\/)?[\w/-]+\.test\.ts)`/g)].map(([, file = '']) => file);
+    const all = filesIn('test').filter((file) => file.endsWith('.test.ts'));
+    assert.deepEqual(
+      named.filter((file) => !all.some((one) => one.endsWith(`/${file.replace('../', '')}`))),
+      [],
+    );
+  });
+});
+
 describe('docs/architecture.md', () => {
   it('has every room of lib, and none that is not there', () => {
     const listed = [...read('docs/architecture.md').matchAll(/^\| `((?:lib|handlers)[\w/]*)` \|/gm)];

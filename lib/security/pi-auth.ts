@@ -4,6 +4,7 @@ import { isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { PpgError } from '../base/errors.ts';
 import { FailureLimiter } from './failure-limiter.ts';
+import { Familiar } from './familiar.ts';
 
 export { hashPassword } from './password.ts';
 
@@ -59,9 +60,14 @@ export interface PiAuthOptions {
   readonly remember?: number;
   /** Hashes at a time. Default 2. */
   readonly concurrency?: number;
-  /** Checks that may wait for a hash. Default 64. */
+  /** Checks that may wait for a hash, and as many more from where the account has logged in. Default 64. */
   readonly queue?: number;
-  /** Failures a minute from one source for one account (default 10), from one source (30), for one account (200). */
+  /** How long an account is known where it has logged in, milliseconds. Default a day. */
+  readonly familiar?: number;
+  /**
+   * Failures a minute from one source for one account (default 10), from one source (30), for one account (200). Where the
+   * account has logged in before, the first alone counts.
+   */
   readonly limits?: { readonly pair?: number; readonly source?: number; readonly account?: number };
 }
 
@@ -77,12 +83,16 @@ interface Shown {
   readonly generation: number;
 }
 
+/** Who waits for a place to compute a hash; those whom their account is known from come first. */
+type Queues = Readonly<Record<'familiar' | 'strange', (() => void)[]>>;
+
 interface Known {
   readonly account: PiAccount;
   readonly hash: PasswordHash | undefined;
 }
 
 const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
 const MAX_HEADER = 1024;
 const MAX_REMEMBERED = 4096;
 const MAX_LIMITED = 10_000;
@@ -92,7 +102,8 @@ const BASIC = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i; // RFC 7617
 /**
  * HTTP Basic against scrypt hashes. The hash is off the hot path: a header that was verified is known again by its
  * HMAC under a key of this process. Failures are limited before anything is hashed, and a name that does not exist
- * costs as much as a wrong password.
+ * costs as much as a wrong password. Where an account has logged in of late it has limits and a queue of its own: guessers
+ * elsewhere cannot lock it out, and may try no more for that.
  */
 export class PiAuth implements PiAuthenticator {
   readonly #clock: Clock;
@@ -109,7 +120,8 @@ export class PiAuth implements PiAuthenticator {
   readonly #shown = new WeakMap<object, Shown>();
   #generation = 0;
   readonly #running = new Map<string, Promise<AuthResult>>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #familiar: Familiar;
+  readonly #waiting: Queues = { familiar: [], strange: [] };
   #hashing = 0;
   #accounts = new Map<string, Known>();
   #stranger: PasswordHash = impossibleHash(DEFAULT_COST);
@@ -120,6 +132,7 @@ export class PiAuth implements PiAuthenticator {
     this.#remember = options.remember ?? 5 * MINUTE;
     this.#concurrency = options.concurrency ?? 2;
     this.#queueLimit = options.queue ?? 64;
+    this.#familiar = new Familiar(clock, options.familiar ?? DAY);
     const limiter = (failures: number): FailureLimiter =>
       new FailureLimiter(clock, { failures, window: MINUTE }, MAX_LIMITED);
     this.#limiters = {
@@ -140,6 +153,7 @@ export class PiAuth implements PiAuthenticator {
     }
     this.#accounts = known;
     this.#generation++;
+    this.#familiar.keepOnly(known);
     // Strangers cost what most accounts cost.
     const first = [...known.values()].find(({ hash }) => hash !== undefined);
     this.#stranger = impossibleHash(first?.hash ?? DEFAULT_COST);
@@ -164,6 +178,7 @@ export class PiAuth implements PiAuthenticator {
         if (connection !== undefined) {
           this.#shown.set(connection, { authorization, remembered, generation: this.#generation });
         }
+        this.#familiar.add(remembered.account.name, networkOf(source));
         return { ok: true, account: remembered.account };
       }
       this.#remembered.delete(digest);
@@ -183,25 +198,22 @@ export class PiAuth implements PiAuthenticator {
 
   #verify(digest: string, credentials: Credentials, source: string): AuthResult | Promise<AuthResult> {
     const network = networkOf(source);
-    const keys = { pair: `${network} ${credentials.name}`, source: network, account: credentials.name };
+    const { name } = credentials;
+    const familiar = this.#familiar.has(name, network);
     const { pair, source: bySource, account } = this.#limiters;
-    const blocked = Math.max(
-      pair.blockedFor(keys.pair),
-      bySource.blockedFor(keys.source),
-      account.blockedFor(keys.account),
-    );
+    const limits: [limiter: FailureLimiter, key: string][] = [[pair, `${network} ${name}`]];
+    if (!familiar) limits.push([bySource, network], [account, name]);
+    const blocked = Math.max(...limits.map(([limiter, key]) => limiter.blockedFor(key)));
     if (blocked > 0) return { ok: false, reason: 'limited', retryAfter: blocked };
-    if (this.#waiting.length >= this.#queueLimit) return { ok: false, reason: 'busy', retryAfter: BUSY_RETRY };
+    const queue = familiar ? this.#waiting.familiar : this.#waiting.strange;
+    if (queue.length >= this.#queueLimit) return { ok: false, reason: 'busy', retryAfter: BUSY_RETRY };
     // Charged now and given back on success: otherwise a burst would be hashed before its first failure counts.
-    pair.charge(keys.pair);
-    bySource.charge(keys.source);
-    account.charge(keys.account);
-    const result = this.#hash(credentials)
+    for (const [limiter, key] of limits) limiter.charge(key);
+    const result = this.#hash(credentials, queue)
       .then((known): AuthResult => {
         if (known === undefined) return { ok: false, reason: 'wrong' };
-        pair.forgive(keys.pair);
-        bySource.forgive(keys.source);
-        account.forgive(keys.account);
+        for (const [limiter, key] of limits) limiter.forgive(key);
+        this.#familiar.add(name, network);
         this.#keep(digest, known);
         return { ok: true, account: known };
       })
@@ -212,9 +224,9 @@ export class PiAuth implements PiAuthenticator {
     return result;
   }
 
-  async #hash({ name, password }: Credentials): Promise<PiAccount | undefined> {
+  async #hash({ name, password }: Credentials, queue: (() => void)[]): Promise<PiAccount | undefined> {
     if (this.#hashing < this.#concurrency) this.#hashing++;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await new Promise<void>((resolve) => queue.push(resolve));
     try {
       const known = this.#accounts.get(name);
       const right = await verifyPassword(password, known?.hash ?? this.#stranger);
@@ -222,7 +234,7 @@ export class PiAuth implements PiAuthenticator {
       const now = this.#accounts.get(name)?.account;
       return right && now?.passwordHash === known?.account.passwordHash ? now : undefined;
     } finally {
-      const next = this.#waiting.shift();
+      const next = this.#waiting.familiar.shift() ?? this.#waiting.strange.shift();
       // The place is handed on, not given back: nobody can slip in between.
       if (next === undefined) this.#hashing--;
       else next();

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
+import { Familiar } from '../../../lib/security/familiar.ts';
 import { parsePasswordHash, verifyPassword } from '../../../lib/security/password.ts';
-import { createPiAuth, hashPassword, type PiAccount, type PiAuthOptions } from '../../../lib/security/pi-auth.ts';
+import {
+  createPiAuth,
+  hashPassword,
+  type PiAccount,
+  type PiAuth,
+  type PiAuthOptions,
+} from '../../../lib/security/pi-auth.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const CHEAP = { N: 16, r: 1, p: 1 };
@@ -135,6 +142,95 @@ describe('PiAuth', () => {
       retryAfter: 60_000,
     });
     assert.deepEqual(auth.check(good, HOST), { ok: true, account: shop });
+  });
+
+  describe('where an account has logged in before', () => {
+    const flood = async (auth: PiAuth, tries: number) => {
+      for (let i = 0; i < tries; i++) await auth.check(basic('shop', `${i}`), `198.51.100.${i}`);
+    };
+    const limited = { ok: false, reason: 'limited', retryAfter: 60_000 };
+
+    for (const [address, again] of [
+      [HOST, HOST],
+      ['2001:db8:1:2::1', '2001:db8:1:2::99'],
+    ] as const) {
+      it(`lets it in while the whole world guesses: ${address}`, async () => {
+        const auth = make({ limits: { account: 20 } });
+        await auth.check(good, address);
+        clock.tick(5 * 60_000);
+        await flood(auth, 20);
+        assert.deepEqual(auth.check(good, '198.51.100.200'), limited);
+        assert.deepEqual(await auth.check(good, again), { ok: true, account: shop });
+      });
+    }
+
+    it('does so too for an address that came while the credentials were remembered', async () => {
+      const auth = make({ limits: { account: 5 } });
+      await auth.check(good, HOST);
+      await auth.check(good, '192.0.2.77', {});
+      clock.tick(5 * 60_000);
+      await flood(auth, 5);
+      assert.deepEqual(await auth.check(good, '192.0.2.77'), { ok: true, account: shop });
+    });
+
+    it('lets it try no more than any other address, and takes nothing from the others', async () => {
+      const auth = make({ limits: { pair: 3, source: 4, account: 5 } });
+      await auth.check(good, HOST);
+      const wrong = { ok: false, reason: 'wrong' };
+      for (let i = 0; i < 3; i++) assert.deepEqual(await auth.check(basic('shop', `${i}`), HOST), wrong);
+      assert.deepEqual(auth.check(basic('shop', 'x'), HOST), limited);
+      for (let i = 0; i < 4; i++) assert.deepEqual(await auth.check(basic(`name${i}`, 'x'), HOST), wrong);
+      assert.deepEqual(auth.check(basic('name9', 'x'), HOST), limited);
+      await flood(auth, 5);
+      assert.deepEqual(auth.check(basic('shop', 'x'), '198.51.100.99'), limited);
+    });
+
+    it('has a place in front of strangers, whose queue may be full', async () => {
+      const auth = make({ concurrency: 1, queue: 2 });
+      await auth.check(good, HOST);
+      clock.tick(5 * 60_000);
+      const ended: string[] = [];
+      const checks = Array.from({ length: 3 }, async (_, i) => {
+        await auth.check(basic(`name${i}`, 'x'), `198.51.100.${i}`);
+        ended.push(`stranger ${i}`);
+      });
+      assert.deepEqual(auth.check(basic('name9', 'x'), '198.51.100.9'), {
+        ok: false,
+        reason: 'busy',
+        retryAfter: 1000,
+      });
+      assert.deepEqual(await auth.check(good, HOST), { ok: true, account: shop });
+      ended.push('the account');
+      await Promise.all(checks);
+      assert.deepEqual(ended, ['stranger 0', 'the account', 'stranger 1', 'stranger 2']);
+    });
+
+    it('ends after a day, and with the account; a new password changes nothing', async () => {
+      const auth = make({ limits: { account: 2 } });
+      await auth.check(good, HOST);
+      auth.setAccounts([{ ...shop, passwordHash: await hashPassword('new', CHEAP) }]);
+      await flood(auth, 2);
+      assert.equal((await auth.check(basic('shop', 'new'), HOST)).ok, true);
+      clock.tick(24 * 60 * 60_000);
+      await flood(auth, 2);
+      assert.deepEqual(auth.check(basic('shop', 'new'), HOST), limited);
+      clock.tick(60_000);
+      assert.equal((await auth.check(basic('shop', 'new'), HOST)).ok, true);
+      auth.setAccounts([]);
+      auth.setAccounts([shop]);
+      await flood(auth, 2);
+      assert.deepEqual(auth.check(good, HOST), limited);
+    });
+
+    it('remembers a hundred networks of each account, and those of others whatever one does', async () => {
+      const familiar = new Familiar(clock, 1000);
+      familiar.add('bank', 'a');
+      for (let i = 0; i < 101; i++) familiar.add('shop', `${i}`);
+      assert.deepEqual(
+        [familiar.has('shop', '0'), familiar.has('shop', '1'), familiar.has('shop', '100'), familiar.has('bank', 'a')],
+        [false, true, true, true],
+      );
+    });
   });
 
   it('limits a source that tries many names, a whole IPv6 network at once', async () => {

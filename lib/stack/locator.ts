@@ -45,7 +45,7 @@ const MAX_HOPS = 16;
 /** NAPTR services (RFC 3263 section 4.1). */
 const SERVICES: Readonly<Record<string, Protocol>> = { 'SIP+D2U': 'udp', 'SIP+D2T': 'tcp', 'SIPS+D2T': 'tls' };
 
-/** SRV prefixes (RFC 3263 section 4.1). */
+/** SRV prefixes (RFC 3263 section 4.1); WebSocket has none (RFC 7118 section 5). */
 const SRV_PREFIX: Readonly<Partial<Record<Protocol, string>>> = {
   udp: '_sip._udp.',
   tcp: '_sip._tcp.',
@@ -150,7 +150,12 @@ export class Locator {
     const wanted = protocol === undefined ? usable : [this.#protocolOf(target)];
     const named = protocol === undefined ? await this.#byNaptr(host, usable, ages) : [];
     if (named.length > 0) return named;
-    const served = await Promise.all(wanted.map((one) => this.#bySrv(one, `${SRV_PREFIX[one]}${host}`, ages)));
+    const served = await Promise.all(
+      wanted.flatMap((one) => {
+        const prefix = SRV_PREFIX[one];
+        return prefix === undefined ? [] : [this.#bySrv(one, `${prefix}${host}`, ages)];
+      }),
+    );
     if (served.some(({ servers }) => servers.length > 0)) return served;
     return [await this.#byAddress(target, ages)];
   }

@@ -147,7 +147,9 @@ export class ProxyFork {
     if (!first) return;
     if (status < 400 && this.#follow(response)) return;
     this.#consider(response);
-    this.#goOn(status);
+    // As drachtio-server: the caller is asked for credentials at once, since the others may want the same.
+    if (isChallenge(response) && !this.#finished) this.#finish(this.#best ?? response);
+    else this.#goOn(status);
   }
 
   #onFailure(branch: Branch, status: number): void {
@@ -233,6 +235,9 @@ export class ProxyFork {
     return this.#options.onFinal === undefined;
   }
 }
+
+const isChallenge = ({ status, headers }: SipResponse): boolean =>
+  (status === 401 || status === 407) && (headers.has('WWW-Authenticate') || headers.has('Proxy-Authenticate'));
 
 function contactsOf({ headers }: SipResponse): readonly { readonly uri: string }[] {
   try {

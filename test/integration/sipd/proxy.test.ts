@@ -80,6 +80,18 @@ describe('requests that drachtio-srf proxies through sipd', () => {
     assert.deepEqual([results[0]?.connected, results[0]?.finalStatus], [false, 486]);
   });
 
+  for (const forking of ['sequential', 'simultaneous'])
+    it(`are answered by a challenge at once, as drachtio-server does, ${forking}`, async () => {
+      const headers = [{ name: 'WWW-Authenticate', value: 'Digest realm="b", nonce="1"' }];
+      net.bob.onCall = (call) => call.reject(401, { headers });
+      net.carol.onCall = (call) => void call; // rings for ever
+      await proxying([net.bob.uri, net.carol.uri], { forking });
+      const { response } = await net.alice.call(net.port).final;
+      assert.deepEqual([response.status, response.headers.get('WWW-Authenticate')], [401, headers[0]?.value]);
+      await until(() => results.length === 1 && net.sipd.held === 0);
+      assert.equal(net.carol.calls.length, forking === 'sequential' ? 0 : 1);
+    });
+
   it('follow redirections only when asked', async () => {
     const moved = { headers: [{ name: 'Contact', value: `<${net.carol.uri}>` }] };
     net.bob.onCall = (call) => call.reject(302, moved);

@@ -146,6 +146,16 @@ describe('finding the servers of a SIP URI (RFC 3263)', () => {
     assert.ok(Array.isArray(locator.locate(target('host.example', { port: 1 }))));
   });
 
+  it('looks up no service for WebSocket, which has none (RFC 7118 section 5)', async () => {
+    const { locator, dns } = makeLocator([...ALL, 'ws']);
+    const hops = await locator.locate(target('host.example', { protocol: 'ws' }));
+    assert.deepEqual(
+      hops.map(({ protocol, host }) => `${protocol} ${host}`),
+      ['ws 192.0.2.9', 'ws 192.0.2.10'],
+    );
+    assert.deepEqual(dns.asked, ['A host.example']);
+  });
+
   it('asks once for many at a time', async () => {
     const { locator, dns } = makeLocator();
     await Promise.all(Array.from({ length: 10 }, () => locator.locate(target('host.example', { port: 1 }))));

@@ -6,6 +6,7 @@ import { PpgError } from '../base/errors.ts';
 import { inviteBody } from '../base/invitation.ts';
 import type { Logger } from '../base/log.ts';
 import type { Notification } from '../model/delivery.ts';
+import type { OperatorDenial } from '../ops/operator-denials.ts';
 import type { Ppg } from '../ppg.ts';
 import { FailureLimiter } from '../security/failure-limiter.ts';
 
@@ -15,6 +16,8 @@ export interface AdminOptions {
   readonly token: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told of everybody on loopback who did not know the token. */
+  readonly onDenied?: ((denial: OperatorDenial) => void) | undefined;
 }
 
 const FAILURES = { failures: 10, window: 60_000 };
@@ -61,16 +64,19 @@ export function adminRouter(options: AdminOptions): Router {
   return router;
 }
 
-function onlyOperators({ token, clock, log }: AdminOptions): RequestHandler {
+function onlyOperators({ token, clock, log, onDenied }: AdminOptions): RequestHandler {
   const wanted = digest(`Bearer ${token}`);
   const failures = new FailureLimiter(clock, FAILURES, 1000);
   return (req, res, next) => {
     const source = req.socket.remoteAddress ?? '';
     if (!LOOPBACK.test(source)) return void res.status(404).type('text/plain').send('Nothing here.\n');
-    if (failures.blockedFor(source) > 0)
+    if (failures.blockedFor(source) > 0) {
+      onDenied?.({ source, reason: 'limited' });
       return void res.status(429).set('Retry-After', '60').json({ error: 'too many wrong tokens' });
+    }
     if (timingSafeEqual(digest(req.headers.authorization ?? ''), wanted)) return next();
     failures.charge(source);
+    onDenied?.({ source, reason: 'wrong' });
     log.warn({ source }, 'an operator without the token was refused');
     res.status(401).set('WWW-Authenticate', 'Bearer realm="admin"').json({ error: 'the admin token is needed' });
   };

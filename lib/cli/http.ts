@@ -2,8 +2,10 @@ import type { RequestListener, Server } from 'node:http';
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { AuditLog } from '../ops/audit.ts';
 import type { Health } from '../ops/health.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import { type OperatorDenial, OperatorDenials } from '../ops/operator-denials.ts';
 import type { Ppg } from '../ppg.ts';
 import type { TlsOptions } from '../stack/tls-options.ts';
 import { adminRouter } from './admin.ts';
@@ -23,6 +25,8 @@ export interface HttpOptions {
   readonly limits?: Partial<HttpLimits> | undefined;
   /** Opens /admin for peers on loopback. Default: there is none. */
   readonly adminToken?: string | undefined;
+  /** Told of who was refused there. */
+  readonly audit?: AuditLog | undefined;
 }
 
 export interface RunningHttp {
@@ -43,8 +47,10 @@ const portName = (host: string, port: number): PortNames => ({
 
 /** The HTTP side of a standalone gateway: PAP, health and metrics. Rejects with PPG_E_LISTEN. */
 export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
-  const { host, port } = options;
-  const http = createHttpServer({ tls: undefined, ...options }, entrance(options.ppg.pap(), application(options)));
+  const { host, port, audit, clock } = options;
+  const denials = audit && new OperatorDenials(audit, clock);
+  const app = application(options, denials);
+  const http = createHttpServer({ tls: undefined, ...options }, entrance(options.ppg.pap(), app));
   const { server } = http;
   await opening(portName(host, port), () => listen(server, host, port));
   const address = server.address();
@@ -56,7 +62,10 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
         server.close(() => resolve());
         server.closeIdleConnections();
       }),
-    close: () => server.closeAllConnections(),
+    close() {
+      server.closeAllConnections();
+      denials?.end();
+    },
     reload: () => http.reload(),
   };
 }
@@ -75,7 +84,8 @@ function entrance(pap: ReturnType<Ppg['pap']>, app: express.Express): RequestLis
   };
 }
 
-function application({ ppg, health, metrics, log, clock, adminToken }: HttpOptions): express.Express {
+function application(options: HttpOptions, denials: OperatorDenials | undefined): express.Express {
+  const { ppg, health, metrics, log, clock, adminToken: token } = options;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -83,7 +93,8 @@ function application({ ppg, health, metrics, log, clock, adminToken }: HttpOptio
   app.set('trust proxy', false);
   app.use('/pap', ppg.pap());
   app.use('/content', ppg.content());
-  if (adminToken !== undefined) app.use('/admin', adminRouter({ ppg, token: adminToken, clock, log }));
+  const onDenied = denials && ((denial: OperatorDenial) => denials.add(denial));
+  if (token !== undefined) app.use('/admin', adminRouter({ ppg, token, clock, log, onDenied }));
   app.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
   app.get('/readyz', async (_req, res) => {
     const readiness = await health.readiness();

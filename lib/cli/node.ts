@@ -149,7 +149,8 @@ async function start(
   if (core !== undefined) started.push(core.stop);
 
   const health = createHealth(ppg, clock);
-  const http = await startHttp({ ppg, health, metrics, log, clock, ...config.http, adminToken: config.admin?.token });
+  const adminToken = config.admin?.token;
+  const http = await startHttp({ ppg, health, metrics, log, audit, clock, ...config.http, adminToken });
 
   const stopAll = async (): Promise<void> => {
     health.stopping();

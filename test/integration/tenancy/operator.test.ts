@@ -5,8 +5,11 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import type { Logger } from '../../../lib/base/log.ts';
 import { adminRouter } from '../../../lib/cli/admin.ts';
+import { startHttp } from '../../../lib/cli/http.ts';
 import { erase, notifications } from '../../../lib/cli/operate.ts';
 import type { Terminal } from '../../../lib/cli/terminal.ts';
+import { createHealth } from '../../../lib/ops/health.ts';
+import { createMetrics } from '../../../lib/ops/metrics.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { basic, secretHash, TenantGateway } from '../../support/tenants.ts';
 
@@ -158,6 +161,31 @@ describe('an operator of a running gateway', () => {
     await assert.rejects(notifications({ url }, QUIET), {
       code: 'PPG_E_CONFIG',
     });
+  });
+
+  it('is told of in the audit of serve when he did not know the token', async () => {
+    const lines: object[] = [];
+    const audit = { info: (fields: object | string) => void lines.push(fields as object) };
+    const metrics = createMetrics(gateway.ppg);
+    const health = createHealth(gateway.ppg, clock);
+    const http = await startHttp({
+      ...{ ppg: gateway.ppg, health, metrics, log, clock, audit },
+      ...{ host: '127.0.0.1', port: 0, adminToken: TOKEN },
+    });
+    try {
+      for (let i = 0; i < 12; i++) {
+        const headers = { authorization: i === 0 ? `Bearer ${TOKEN}` : 'Bearer GUESSED-TOKEN' };
+        const answer = await fetch(`http://127.0.0.1:${http.port}/admin/notifications`, { headers });
+        await answer.body?.cancel();
+      }
+    } finally {
+      const drained = http.drain();
+      http.close();
+      await drained;
+      metrics.close();
+    }
+    const line = { event: 'operator-denied', at: clock.now(), source: '127.0.0.1', reason: 'wrong', attempts: 1 };
+    assert.deepEqual(lines, [...Array(10).fill(line), { ...line, reason: 'limited' }]);
   });
 
   it('finds neither content nor credentials in the log, at any level', async () => {

@@ -1,5 +1,7 @@
+import type { Clock } from '../lib/base/clock.ts';
 import { messageOf } from '../lib/base/errors.ts';
 import type { Logger } from '../lib/base/log.ts';
+import { SparingLine } from '../lib/base/sparing-line.ts';
 import type { ImdnAsker, ImdnRef } from '../lib/bearer/imdn.ts';
 import { CPIM_TYPE, cpimHeader, readCpim } from '../lib/codec/cpim/cpim.ts';
 import { IMDN_TYPE, type Imdn, readImdn } from '../lib/codec/imdn/imdn.ts';
@@ -20,6 +22,7 @@ export interface ImdnReaderOptions {
   readonly find: (aor: string) => Registration | undefined | Promise<Registration | undefined>;
   readonly trusts: TrustedPeers;
   readonly domain: string;
+  readonly clock: Pick<Clock, 'now'>;
   readonly log: Logger;
 }
 
@@ -29,7 +32,8 @@ export interface ImdnReaderOptions {
  * trusted peer, or by From where such a peer names nobody; from others 403, since From is what its sender likes.
  */
 export function createImdnReader(options: ImdnReaderOptions): ReportReader {
-  const { asker, prove, find, trusts, domain, log } = options;
+  const { asker, prove, find, trusts, domain, clock, log } = options;
+  const notTheirs = new SparingLine(clock);
 
   const sendersOf = (req: RequestLike, identity: readonly string[] | undefined): readonly string[] | undefined => {
     if (identity !== undefined || !trusts(req.source_address)) return identity;
@@ -51,7 +55,8 @@ export function createImdnReader(options: ImdnReaderOptions): ReportReader {
     const proof = proofOf(ref, imdn);
     if (proof === undefined) return;
     if (!senders.some((aor) => ref.isTo(aor)) && !(await hasDevice(senders, ref.device))) {
-      log.warn({ push: ref.push }, 'a disposition notification came from another user than the push went to');
+      const sentence = 'a disposition notification came from another user than the push went to';
+      notTheirs.say((unsaid) => log.warn({ push: ref.push, ...unsaid }, sentence));
       return;
     }
     await prove({ push: ref.push, index: ref.index }, proof);

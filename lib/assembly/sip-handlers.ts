@@ -61,6 +61,7 @@ export function createSipHandlers(options: SipHandlersOptions): HandlersByMethod
     find: (aor) => registrations.find(aor),
     trusts,
     domain,
+    clock,
     log,
   });
   return new Map<string, SipHandler>([

@@ -124,6 +124,7 @@ describe('REQ19: only users who are registered and want it', () => {
         find: () => undefined,
         trusts,
         domain: DOMAIN,
+        clock: systemClock,
         log: silentLogger,
       });
       const handler = createMessageHandler({

@@ -1,5 +1,5 @@
 import { Events } from '../../lib/base/events.ts';
-import { silentLogger } from '../../lib/base/log.ts';
+import { type Logger, silentLogger } from '../../lib/base/log.ts';
 import type { Bearer, DeliveryAttempt } from '../../lib/bearer/bearer.ts';
 import { Engine, type EngineOptions } from '../../lib/engine/engine.ts';
 import { DEFAULT_HOP_PACE } from '../../lib/engine/hop-pace.ts';
@@ -82,8 +82,9 @@ export class EngineBench {
     store = createMemoryStore(),
     limits = {},
     clock = new FakeClock(),
+    log = silentLogger,
     ...more
-  }: { store?: Store; limits?: Partial<EngineLimits>; clock?: FakeClock } & Pick<
+  }: { store?: Store; limits?: Partial<EngineLimits>; clock?: FakeClock; log?: Logger } & Pick<
     EngineOptions,
     'allowDelivery' | 'retentions' | 'bearerNames' | 'resolve' | 'capabilities'
   > = {}) {
@@ -91,6 +92,7 @@ export class EngineBench {
     const bench = this;
     this.engine = new Engine({
       ...more,
+      log,
       store,
       subscribers: {
         find: (aor) => this.registrations.get(aor),
@@ -105,7 +107,6 @@ export class EngineBench {
         return this.post(notification);
       },
       clock: this.clock,
-      log: silentLogger,
       events: this.events,
       owner: 'node-1',
       domain: 'ims.test',

@@ -1,5 +1,6 @@
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { SparingLine } from '../../base/sparing-line.ts';
 import type { HeaderField } from '../../model/push.ts';
 import { granted, Notifier, type NotifierPort } from '../../stack/notifier.ts';
 import { askedBy, verdictOf } from '../incoming-subscription.ts';
@@ -34,11 +35,13 @@ export class DrachtioNotifiers {
   handler: SubscriptionHandler | undefined;
   readonly #options: DrachtioNotifiersOptions;
   readonly #open = new Set<OwnNotifier>();
+  readonly #noDialog: SparingLine;
   /** Call-IDs of subscriptions that have ended: whoever refreshes one gets 481. */
   readonly #over = new Set<string>();
 
   constructor(options: DrachtioNotifiersOptions) {
     this.#options = options;
+    this.#noDialog = new SparingLine(options.clock);
   }
 
   /** A handler in drachtio's form; what it does not want goes to `next`. */
@@ -96,7 +99,8 @@ export class DrachtioNotifiers {
         createUas(req, res, { headers }, (error, dialog) => {
           if (dialog !== undefined && !error) settle(this.#begin(req, dialog, options));
           else {
-            log.warn({ cause: messageOf(error) }, 'a SUBSCRIBE makes no dialog');
+            const cause = messageOf(error);
+            this.#noDialog.say((unsaid) => log.warn({ cause, ...unsaid }, 'a SUBSCRIBE makes no dialog'));
             settle(undefined);
           }
         });

@@ -69,6 +69,7 @@ describe('disposition notifications', () => {
     find: (aor) => registrations.get(aor),
     trusts: (source) => source === CORE,
     domain: 'ims.test',
+    clock: new FakeClock(),
     log: silentLogger,
   });
 

@@ -1,4 +1,5 @@
 import type { Device, Flow, Registration } from '../../model/device.ts';
+import { withOwnGruu } from './gruu.ts';
 
 /** A contact that went away. With a `flow` only that one of its instance (RFC 5626), else the whole device. */
 export interface Departed {
@@ -62,7 +63,13 @@ export function mergeRegistration(
   const replacing = new Set(update.devices.flatMap((device) => [device.id, device.contact]));
   const before = update.complete === true ? [] : (known?.devices ?? []).flatMap((one) => left(one, update, now));
   const kept = before.filter((device) => !replacing.has(device.id) && !replacing.has(device.contact));
-  const told = update.withoutFeatures ? update.devices.map((device) => withKnown(device, known)) : update.devices;
+  const isNamed = update.aors[0] === aor;
+  const others = [...update.aors.filter((other) => other !== aor), ...(identities ?? [])];
+  const told = update.devices.map((device) => {
+    const before = known?.devices.find(({ id }) => id === device.id);
+    const own = withOwnGruu(device, { aor, isNamed, others, before });
+    return update.withoutFeatures ? withKnown(own, known) : own;
+  });
   // Contacts that nobody knew to be one device may turn out to be one.
   const fresh = oneOfEach(told).map((device) => withOtherFlows(device, before));
   const devices = [...fresh, ...kept].slice(0, MAX_DEVICES);

@@ -360,6 +360,44 @@ describe('registrations', () => {
       assert.deepEqual([await known(ALICE), await known(TEL), store.rows.has(TEL)], [false, undefined, false]);
     });
 
+    describe('whose devices have GRUUs (RFC 5627 section 3.1)', () => {
+      const WORK = 'sip:alice.work@example.com';
+      const URN = 'urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6';
+      const gruus = async () =>
+        Promise.all([ALICE, WORK, TEL].map(async (aor) => (await registrations.find(aor))?.devices[0]?.gruu));
+      const named = (gruu: string): Device => ({ ...device(URN, clock.now() + HOUR), instance: URN, gruu });
+      const tell = (gruu: string, more: Partial<RegistrationUpdate> = {}): Promise<void> =>
+        registrations.apply(update([named(gruu)], { aors: [ALICE, WORK, TEL], isWholeSet: true, ...more }));
+
+      it('gives each its own where gr is the instance, and numbers none', async () => {
+        await tell(`${ALICE};gr=${URN}`);
+        assert.deepEqual(await gruus(), [`${ALICE};gr=${URN}`, `${WORK};gr=${URN}`, undefined]);
+        const escaped = URN.toUpperCase().replaceAll(':', '%3A');
+        await tell(`${ALICE};gr=${escaped}`, { aors: [ALICE], isWholeSet: false });
+        assert.deepEqual(await gruus(), [`${ALICE};gr=${escaped}`, `${WORK};gr=${escaped}`, undefined]);
+      });
+
+      it('gives the others none where gr is something else', async () => {
+        await tell(`${ALICE};gr=kjh29x97us97d`);
+        assert.deepEqual(await gruus(), [`${ALICE};gr=kjh29x97us97d`, undefined, undefined]);
+        await tell('sip:device-7@gruu.example.com;gr');
+        assert.deepEqual(await gruus(), ['sip:device-7@gruu.example.com;gr', undefined, undefined]);
+      });
+
+      it('gives it to the identity that it belongs to, though the REGISTER is for another', async () => {
+        await tell(`${WORK};gr=abc`);
+        assert.deepEqual(await gruus(), [undefined, `${WORK};gr=abc`, undefined]);
+        await tell(`${WORK};gr=${URN}`);
+        assert.deepEqual(await gruus(), [`${ALICE};gr=${URN}`, `${WORK};gr=${URN}`, undefined]);
+      });
+
+      it('leaves an identity the one that it had of its own', async () => {
+        await registrations.apply(update([named(`${WORK};gr=w`)], { aors: [WORK] }));
+        await tell(`${ALICE};gr=a`);
+        assert.deepEqual(await gruus(), [`${ALICE};gr=a`, `${WORK};gr=w`, undefined]);
+      });
+    });
+
     it('is no concern of who speaks of one address alone', async () => {
       await registrations.apply(update([], { kind: 'deregistered' }));
       assert.deepEqual([await known(ALICE), await known(TEL)], [false, true]);

@@ -122,7 +122,8 @@ describe('the options in docs', () => {
     ['docs/bearers.md', '| option of `msrp` |', 'msrp.'],
   ];
   /** What is a value of code, and so in no schema. */
-  const code = ['authenticate', 'allowDelivery', 'audit', 'trace'];
+  const [, ofCode = ''] = /interface PpgOptions .*?\{\n(.*?)^\}/ms.exec(read('lib/gateway.ts')) ?? [];
+  const code = [...ofCode.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name = '']) => name);
 
   it('are all there: each in a table, or on the page that the table leads to for what is above it', () => {
     const rows = [...ofServe, ...ofApps, ...parts.flatMap(([page, head, prefix]) => table(read(page), head, prefix))];
@@ -141,6 +142,13 @@ describe('the options in docs', () => {
     const isAbove = (option: string): boolean => [...names].some((one) => one.startsWith(`${option}.`));
     const own = new Set(['accounts']); // PPG_INITIATORS alone
     const missing = [...names].filter((option) => !isAbove(option) && !own.has(option) && !isTold(option));
+    assert.deepEqual(missing, []);
+  });
+
+  it('of an app, which are values of code, stand in README.md', () => {
+    assert.ok(code.length > 5);
+    const listed = ofApps.flatMap(({ options }) => options);
+    const missing = code.filter((name) => name !== 'clock' && !listed.includes(name)); // a clock is for tests
     assert.deepEqual(missing, []);
   });
 

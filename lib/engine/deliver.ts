@@ -7,7 +7,7 @@ import type { Bearer, DeliveryTarget } from '../bearer/bearer.ts';
 import type { RecipientAddress } from '../model/address.ts';
 import type { BearerNames } from '../model/bearer-names.ts';
 import { contradiction } from '../model/capabilities.ts';
-import type { Claim, Outcome } from '../model/delivery.ts';
+import type { Claim, Outcome, Proof } from '../model/delivery.ts';
 import type { Device, Registration } from '../model/device.ts';
 import type { EngineEvents } from '../model/engine-events.ts';
 import type { AttemptRecord, Push } from '../model/push.ts';
@@ -24,7 +24,7 @@ import type { Leases } from './leases.ts';
 import { type EngineLimits, LEASE, type RetryPolicy } from './limits.ts';
 import type { Notifier } from './notifier.ts';
 import { attemptRecord, outcomeOf, wantsProof } from './outcome.ts';
-import { type Prover, type Tried, withEarlyProofs } from './prove.ts';
+import { leftProofs, type Prover, type Tried, withEarlyProofs } from './prove.ts';
 import { offlineWait } from './retry.ts';
 import { type Route, route, targetId } from './router.ts';
 import { isCovered, type Subscribers } from './subscribers.ts';
@@ -55,7 +55,7 @@ export interface DelivererOptions {
   /** Gets the notifications that final states made, or hears that the store owes one. */
   readonly notifier: Pick<Notifier, 'hasRoom' | 'send' | 'kick'>;
   /** Knows what is told of a push while it is tried. */
-  readonly proofs: Pick<Prover, 'begin' | 'take'>;
+  readonly proofs: Pick<Prover, 'begin' | 'take' | 'again'>;
   /** Whether the subscriber is to get the push; `unsure` leaves it waiting. Default: yes. Must not throw or reject. */
   readonly allowDelivery?: (push: Push, address: RecipientAddress) => Consent | Promise<Consent>;
   /** Told when a recipient waits until `due`. */
@@ -99,8 +99,10 @@ export class Deliverer {
   }
 
   async #once(claim: Claim): Promise<Claim | undefined> {
-    const { clock, subscribers, allowDelivery } = this.#o;
+    const { clock, subscribers, allowDelivery, proofs } = this.#o;
     const startedAt = clock.now();
+    // Of an earlier attempt, while it is found out where this one goes.
+    proofs.begin(claim);
     if (allowDelivery !== undefined) {
       const asked = allowDelivery(claim.pushData, claim.address);
       const allowed = asked instanceof Promise ? await asked : asked;
@@ -118,13 +120,13 @@ export class Deliverer {
     const { capabilities } = claim.pushData;
     const wrong = capabilities && contradiction(capabilities, registration, claim.address);
     if (wrong !== undefined) {
-      return this.#settle(claim, finalOutcome(claim, 'undeliverable', PAP.CAPABILITIES_MISMATCH), [], wrong);
+      return this.#untried(claim, finalOutcome(claim, 'undeliverable', PAP.CAPABILITIES_MISMATCH), wrong);
     }
     // `await`, here and below: a promise that is returned as it is takes two turns more of the microtask queue.
     if (way.kind === 'targets') return await this.#attempt(claim, way.targets, registration, startedAt);
     if (way.kind === 'refused') {
       const state = way.code >= 5000 ? 'aborted' : 'undeliverable';
-      return this.#settle(claim, finalOutcome(claim, state, way.code), [], way.cause);
+      return this.#untried(claim, finalOutcome(claim, state, way.code), way.cause);
     }
     const wait = { policy: this.#o.retry, random: this.#o.random };
     const due = startedAt + offlineWait(claim.offlineTries, isCovered(subscribers, claim.address.aor), undefined, wait);
@@ -137,7 +139,7 @@ export class Deliverer {
       code,
       desc: describeCode(code),
     };
-    return this.#settle(claim, outcome, [], way.cause);
+    return this.#untried(claim, outcome, way.cause);
   }
 
   #route({ address, pushData: push, attempts }: Claim, registration: Registration | undefined): Route {
@@ -162,7 +164,7 @@ export class Deliverer {
   #unwanted(claim: Claim, allowed: false | 'unsure'): Promise<Claim | undefined> {
     if (allowed === false) {
       const outcome = finalOutcome(claim, 'undeliverable', PAP.FORBIDDEN);
-      return this.#settle(claim, outcome, [], 'the subscriber or the operator wants no such pushes');
+      return this.#untried(claim, outcome, 'the subscriber or the operator wants no such pushes');
     }
     const code = PAP.SERVICE_UNAVAILABLE;
     const outcome: Outcome = {
@@ -173,7 +175,13 @@ export class Deliverer {
       code,
       desc: describeCode(code),
     };
-    return this.#settle(claim, outcome, [], 'nobody can say whether the subscriber wants it');
+    return this.#untried(claim, outcome, 'nobody can say whether the subscriber wants it');
+  }
+
+  /** The end of an attempt in which no device was asked. */
+  #untried(claim: Claim, outcome: Outcome, cause: string): Promise<Claim | undefined> {
+    const proofs = this.#o.proofs.take(claim);
+    return this.#settle(claim, provenBefore(claim, outcome, proofs), [], cause, leftProofs(proofs, []));
   }
 
   async #attempt(
@@ -195,7 +203,6 @@ export class Deliverer {
         devices: targets.length,
       });
     }
-    this.#o.proofs.begin(claim);
     const [only] = targets;
     const answered =
       targets.length === 1 && only !== undefined
@@ -215,21 +222,24 @@ export class Deliverer {
     const tried = proofs.length === 0 ? answered : withEarlyProofs(answered, proofs);
     const [first] = tried;
     const alone = tried.length === 1 && first !== undefined ? first : undefined;
-    const outcome = outcomeOf(claim, alone === undefined ? tried.map(({ result }) => result) : [alone.result], {
+    const found = outcomeOf(claim, alone === undefined ? tried.map(({ result }) => result) : [alone.result], {
       now,
       limits,
       wait: { policy: this.#o.retry, random: this.#o.random },
       covered: isCovered(subscribers, claim.address.aor),
       registeredMeanwhile,
     });
+    const outcome = proofs.length === 0 ? found : provenBefore(claim, found, proofs);
+    const left = proofs.length === 0 ? proofs : leftProofs(proofs, tried);
     if (alone !== undefined && alone.earlier === undefined)
-      return await this.#settle(claim, outcome, [alone.record], alone.result.cause);
+      return await this.#settle(claim, outcome, [alone.record], alone.result.cause, left);
     const causes = tried.map(({ result }) => result.cause).join('; ');
     return this.#settle(
       claim,
       outcome,
       tried.flatMap(({ earlier = [], record }) => [...earlier, record]),
       causes,
+      left,
     );
   }
 
@@ -283,6 +293,7 @@ export class Deliverer {
     outcome: Outcome,
     attempts: readonly AttemptRecord[],
     cause: string,
+    left: readonly Proof[],
   ): Promise<Claim | undefined> {
     const { clock, owner, events, log, notifier, onDue } = this.#o;
     const at = clock.now();
@@ -295,6 +306,7 @@ export class Deliverer {
     if (next !== undefined) settlement.next = next;
     if (leased) settlement.notifyLease = { owner, leaseUntil: at + LEASE };
     const result: SettleResult = await insist(settlement, this.#o);
+    if (left.length > 0) this.#o.proofs.again(claim, left);
     if (!result.applied) {
       log.warn(
         { pushId: claim.pushData.pushId, push, attempt, cause },
@@ -339,6 +351,17 @@ export class Deliverer {
     }
     return result.next;
   }
+}
+
+/** A device that was asked before has it: whatever this attempt has found. */
+function provenBefore(claim: Claim, outcome: Outcome, proofs: readonly Proof[]): Outcome {
+  if (outcome.to === 'delivered' || !proofs.some(({ kind }) => kind === 'delivered')) return outcome;
+  return {
+    to: 'delivered',
+    code: PAP.OK,
+    desc: describeCode(PAP.OK),
+    deliveredBy: wantsProof(claim.pushData) ? 'confirmed' : 'unconfirmed',
+  };
 }
 
 const isFinal = (outcome: Outcome): boolean => isTerminal(outcome.to);

@@ -128,6 +128,7 @@ export class Engine implements PapService {
       events,
       onEnded: () => this.#notifier.kick(),
       onFreed: () => this.#scheduler.kick(),
+      stopping: this.#stopping.signal,
     });
     this.#leases = new Leases({ store, clock, log });
     const deliverer = new Deliverer({

@@ -8,6 +8,7 @@ import type { AttemptRecord, RecipientRef } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import type { FinalState } from '../model/states.ts';
 import type { Settled, Store } from '../store/store.ts';
+import { isClosed, pause, RESTS } from './insist.ts';
 import { resultName } from './retry.ts';
 
 export interface ProverOptions {
@@ -19,6 +20,8 @@ export interface ProverOptions {
   readonly onEnded: () => void;
   /** A recipient ended that was waiting for another attempt: the next of its line may go on. */
   readonly onFreed: () => void;
+  /** See InsistOptions. */
+  readonly stopping?: AbortSignal;
 }
 
 /** Proofs kept for one attempt: one for each device, and no more for those who repeat themselves. */
@@ -56,8 +59,17 @@ export class Prover {
     return proofs ?? NONE;
   }
 
+  /** Gives the store proofs that were kept, and that the end of their attempt has not used. */
+  again(ref: RecipientRef, proofs: readonly Proof[]): void {
+    for (const proof of proofs) void this.prove(ref, proof);
+  }
+
   /** Never rejects; true when the recipient ended by this proof. */
-  async prove(ref: RecipientRef, proof: Proof): Promise<boolean> {
+  prove(ref: RecipientRef, proof: Proof): Promise<boolean> {
+    return this.#prove(ref, proof, 0);
+  }
+
+  async #prove(ref: RecipientRef, proof: Proof, tries: number): Promise<boolean> {
     const { store, clock, log } = this.#o;
     const key = keyOf(ref);
     const underWay = this.#early.has(key);
@@ -77,6 +89,12 @@ export class Prover {
       const told = { push, index, at, state, code, desc: describeCode(code), cause };
       ended = await store.confirm(device === undefined ? told : { ...told, device });
     } catch (error) {
+      const rest = this.#o.stopping?.aborted === true || isClosed(error) ? undefined : RESTS[tries];
+      if (rest !== undefined) {
+        log.warn({ push: ref.push, cause: messageOf(error) }, 'the store did not take a proof; it is given it again');
+        void pause(clock, rest, this.#o.stopping).then(() => this.#prove(ref, proof, tries + 1));
+        return false;
+      }
       log.error(
         { push: ref.push, cause: messageOf(error) },
         'the store did not take a proof; the push goes on without',
@@ -121,6 +139,10 @@ export function withEarlyProofs(tried: readonly Tried[], proofs: readonly Proof[
   }
   return all;
 }
+
+/** Refusals of devices that were not tried now: what they say of an earlier attempt is the store's to weigh. */
+export const leftProofs = (proofs: readonly Proof[], tried: readonly Tried[]): readonly Proof[] =>
+  proofs.filter(({ kind, device }) => kind === 'failed' && !tried.some(({ record }) => record.device === device));
 
 /** Who has it by his own answer does not lose it by another's; a proof that names nobody speaks for who may have it. */
 function isAbout({ result, record }: Tried, { kind }: Proof, device: string | undefined): boolean {

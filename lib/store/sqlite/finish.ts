@@ -13,11 +13,12 @@ const FINISH_ATTEMPT = `
     notify_state = ?, notify_due = ?, notify_claims = ?, attempts = ?
   WHERE key = ? AND idx = ?`;
 
-const OTHERS_OPEN = `SELECT 1 FROM recipient WHERE key = ? AND state < ${FINAL_FROM} LIMIT 1`;
+/** The first that is not over, from a place on before which all are. */
+const FIRST_OPEN = `SELECT idx FROM recipient WHERE key = ? AND idx >= ? AND state < ${FINAL_FROM} ORDER BY idx LIMIT 1`;
 
 /** Another of the same address that is not over: the group's result is not known yet. */
 const GROUP_OPEN = `
-  SELECT 1 FROM recipient WHERE key = ?1 AND idx <> ?2 AND state < ${FINAL_FROM}
+  SELECT 1 FROM recipient WHERE key = ?1 AND idx >= ?3 AND idx <> ?2 AND state < ${FINAL_FROM}
     AND text = (SELECT text FROM recipient WHERE key = ?1 AND idx = ?2) LIMIT 1`;
 
 const IN_GROUP = `
@@ -48,7 +49,7 @@ export class Finish {
   readonly #live: Live;
   readonly #finish;
   readonly #finishAttempt;
-  readonly #othersOpen;
+  readonly #firstOpen;
   readonly #groupOpen;
   readonly #inGroupOf;
   readonly #endPush;
@@ -57,7 +58,7 @@ export class Finish {
     this.#live = live;
     this.#finish = db.prepare(FINISH);
     this.#finishAttempt = db.prepare(FINISH_ATTEMPT);
-    this.#othersOpen = db.prepare(OTHERS_OPEN);
+    this.#firstOpen = db.prepare(FIRST_OPEN);
     this.#groupOpen = db.prepare(GROUP_OPEN);
     this.#inGroupOf = db.prepare(IN_GROUP);
     this.#endPush = db.prepare(END_PUSH);
@@ -91,17 +92,24 @@ export class Finish {
 
   /** The last of a group to end owes the one notification of all. */
   #owes({ notify, key, index }: Ended): boolean {
-    return notify === NOTIFY_EACH || (notify === NOTIFY_GROUPS && this.#groupOpen.get([key, index]) === undefined);
+    if (notify !== NOTIFY_GROUPS) return notify === NOTIFY_EACH;
+    return this.#groupOpen.get([key, index, this.#live.openFrom(key)]) === undefined;
   }
 
   #inGroup({ notify, key, index }: Ended): boolean {
     return notify === NOTIFY_GROUPS && this.#inGroupOf.get([key, index]) !== undefined;
   }
 
+  #othersOpen(key: string): boolean {
+    const [first] = this.#firstOpen.get([key, this.#live.openFrom(key)]) ?? [];
+    this.#live.learnOpen(key, first === undefined ? undefined : Number(first));
+    return first !== undefined;
+  }
+
   #finished(of: Ended, at: number, owes: boolean, more = false): void {
     if (owes) this.#live.tally.owed++;
     if (more) return;
-    if (of.recipients > 1 && this.#othersOpen.get([of.key]) !== undefined) return;
+    if (of.recipients > 1 && this.#othersOpen(of.key)) return;
     this.#endPush.run([at, of.push]);
   }
 }

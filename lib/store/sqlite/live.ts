@@ -24,6 +24,9 @@ export interface Tally {
   dead: number;
 }
 
+/** Pushes of many recipients whose progress is remembered; beyond that all are looked through anew. */
+const MOST_OPEN = 1000;
+
 const refOf = (key: string, index: number): string => (index === 0 ? key : `${key}/${index}`);
 
 /**
@@ -35,6 +38,8 @@ export class Live {
   nextPush = 1;
   readonly #byAor = new Map<string, Flight>();
   readonly #byRef = new Map<string, Flight>();
+  /** By push: the place before which every recipient is final. Ends never change, so only a rollback takes it back. */
+  readonly #openFrom = new Map<string, number>();
   #saved: Tally = { ...this.tally };
   #undo: { aor: string; before: Flight | undefined }[] = [];
 
@@ -45,6 +50,7 @@ export class Live {
 
   rollback(): void {
     this.tally = { ...this.#saved };
+    this.#openFrom.clear();
     for (const { aor, before } of this.#undo.reverse()) {
       const now = this.#byAor.get(aor);
       if (now !== undefined) this.#byRef.delete(refOf(now.key, now.index));
@@ -52,6 +58,20 @@ export class Live {
       if (before !== undefined) this.#put(before);
     }
     this.#undo = [];
+  }
+
+  /** From which place on recipients of a push may be open: a push of thousands is not read anew at each of their ends. */
+  openFrom(key: string): number {
+    return this.#openFrom.get(key) ?? 0;
+  }
+
+  /** `place` is the first that is open; undefined: none is. */
+  learnOpen(key: string, place: number | undefined): void {
+    if (place === undefined) this.#openFrom.delete(key);
+    else {
+      if (this.#openFrom.size >= MOST_OPEN) this.#openFrom.clear();
+      this.#openFrom.set(key, place);
+    }
   }
 
   get sending(): number {

@@ -103,6 +103,93 @@ describe('proofs that do not come as the answer to an attempt', () => {
     assert.equal(bench.bearer.attempts.length, 1, 'it is not sent again');
   });
 
+  it('of an earlier attempt count while it is found out where the next one goes', async () => {
+    let consent: Promise<boolean> = Promise.resolve(true);
+    const slow = new EngineBench({ allowDelivery: () => consent });
+    slow.bearer.answer = () => SILENT;
+    await slow.engine.start();
+    await slow.engine.submit(submission({ ...NOTIFY, qos: qos('confirmed') }));
+    await settle();
+    const said = deferred<boolean>();
+    consent = said.promise;
+    await slow.clock.advance(5000);
+    const attempt = slow.bearer.attempts[0];
+    assert.ok(attempt);
+    await slow.engine.prove({ push: attempt.push.key, index: 0 }, FETCHED);
+    said.resolve(false);
+    await settle();
+    assert.equal((await slow.engine.find('mmsc', '1@pi.test'))?.recipients[0]?.state, 'delivered');
+    assert.equal(slow.bearer.attempts.length, 1);
+    await slow.engine.stop();
+  });
+
+  it('of a device that is not tried any more count while another one is', async () => {
+    bench.registrations.set('sip:alice@ims.test', registration([device('one')]));
+    bench.bearer.answer = () => SILENT;
+    await send();
+    bench.registrations.set('sip:alice@ims.test', registration([device('two')]));
+    const answer = deferred<DeliveryResult>();
+    bench.bearer.answer = () => answer.promise;
+    await bench.clock.advance(5000);
+    assert.equal(bench.bearer.attempts.length, 2);
+    await bench.engine.prove(of(), { ...FETCHED, device: 'one' });
+    answer.resolve(BUSY);
+    await settle();
+    assert.equal(await state(), 'delivered 1000 confirmed');
+  });
+
+  it('of a device that is not tried any more end the push as refused once nobody else may have it', async () => {
+    bench.registrations.set('sip:alice@ims.test', registration([device('one')]));
+    bench.bearer.answer = () => SILENT;
+    await send();
+    bench.registrations.set('sip:alice@ims.test', registration([device('two')]));
+    const answer = deferred<DeliveryResult>();
+    bench.bearer.answer = () => answer.promise;
+    await bench.clock.advance(5000);
+    await bench.engine.prove(of(), { ...REFUSED, device: 'one' });
+    answer.resolve(RELAYED);
+    await settle();
+    assert.equal(await state(), 'awaiting-confirmation 1001 confirmed');
+    await bench.engine.prove(of(), { ...REFUSED, device: 'two' });
+    assert.equal(await state(), 'aborted 5235 confirmed');
+  });
+
+  it('that the store cannot take at once are given to it again', async () => {
+    const store = createMemoryStore();
+    const confirm = store.confirm.bind(store);
+    let failures = 2;
+    store.confirm = (confirmation) => (failures-- > 0 ? Promise.reject(new Error('disk full')) : confirm(confirmation));
+    const failing = new EngineBench({ store });
+    failing.bearer.answer = () => RELAYED;
+    await failing.engine.start();
+    await failing.engine.submit(submission({ qos: qos('confirmed') }));
+    await settle();
+    const attempt = failing.bearer.attempts[0];
+    assert.ok(attempt);
+    assert.equal(await failing.engine.prove({ push: attempt.push.key, index: 0 }, FETCHED), false);
+    await failing.clock.advance(10_000);
+    assert.equal((await failing.engine.find('mmsc', '1@pi.test'))?.recipients[0]?.state, 'delivered');
+    await failing.engine.stop();
+  });
+
+  it('that come while the store does not take the end of the attempt are kept until it does', async () => {
+    const store = createMemoryStore();
+    const settleReal = store.settle.bind(store);
+    let failures = 2;
+    store.settle = (settlement) => (failures-- > 0 ? Promise.reject(new Error('disk full')) : settleReal(settlement));
+    const failing = new EngineBench({ store });
+    failing.bearer.answer = () => RELAYED;
+    await failing.engine.start();
+    await failing.engine.submit(submission({ qos: qos('confirmed') }));
+    await settle();
+    const attempt = failing.bearer.attempts[0];
+    assert.ok(attempt);
+    assert.equal(await failing.engine.prove({ push: attempt.push.key, index: 0 }, FETCHED), false);
+    await failing.clock.advance(10_000);
+    assert.equal((await failing.engine.find('mmsc', '1@pi.test'))?.recipients[0]?.state, 'delivered');
+    await failing.engine.stop();
+  });
+
   it('of a refusal decide once no other device may have the push', async () => {
     bench.registrations.set('sip:alice@ims.test', registration([device('one'), device('two')]));
     bench.bearer.answer = () => RELAYED;

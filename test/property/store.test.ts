@@ -4,129 +4,22 @@ import type { RecipientAddress } from '../../lib/model/address.ts';
 import type { Claim, Notification, Outcome } from '../../lib/model/delivery.ts';
 import { createMemoryStore } from '../../lib/store/memory.ts';
 import { createMemoryData } from '../../lib/store/memory-rows.ts';
+import type { OperatorStore } from '../../lib/store/operator.ts';
+import { CommitGate } from '../../lib/store/sqlite/gate.ts';
 import type { Store } from '../../lib/store/store.ts';
 import { address, pushOf, record, T0 } from '../contract/store/harness.ts';
 import { type StoreFolder, storeFolder } from '../support/sqlite-store.ts';
+import { type Call, type Step, step, USERS } from './store-steps.ts';
 
 /**
  * Random histories, told to the memory store and to SQLite side by side: every answer must be the same. The memory
  * store is written for the reader, SQLite for speed, so where they differ one of them is wrong.
  */
 
-const USERS = ['a', 'b', 'c'];
-const PRIORITIES = ['high', 'medium', 'low'] as const;
-const METHODS = ['confirmed', 'unconfirmed'] as const;
 const LEASE = 50;
-
-type Step =
-  | {
-      readonly do: 'accept';
-      readonly users: readonly string[];
-      readonly priority: (typeof PRIORITIES)[number] | undefined;
-      readonly method: (typeof METHODS)[number];
-      readonly delay: number;
-      readonly life: number;
-      readonly lease: boolean;
-      readonly notify: boolean;
-      readonly oldId: boolean;
-      /** Whether the first two users are submitted as one address. */
-      readonly group: boolean;
-      /** How many pushes before it the one lies that it replaces. */
-      readonly replaces: number | undefined;
-      readonly pendingOnly: boolean;
-    }
-  | { readonly do: 'claimDue'; readonly limit: number }
-  | { readonly do: 'wake'; readonly user: string }
-  | {
-      readonly do: 'settle';
-      readonly which: number;
-      readonly outcome: 'delivered' | 'aborted' | 'retry' | 'offline' | 'unknown' | 'await';
-      readonly delay: number;
-      readonly deadline: number | undefined;
-      readonly next: boolean;
-      readonly notify: boolean;
-    }
-  | { readonly do: 'renew'; readonly which: number }
-  | { readonly do: 'confirm'; readonly which: number; readonly good: boolean }
-  | { readonly do: 'expire'; readonly limit: number }
-  | { readonly do: 'claimNotifications'; readonly limit: number }
-  | {
-      readonly do: 'notified';
-      readonly which: number;
-      readonly result: 'done' | 'retry' | 'dead';
-      readonly delay: number;
-    }
-  | { readonly do: 'cancel'; readonly which: number; readonly users: readonly string[] }
-  | { readonly do: 'erase'; readonly user: string }
-  | { readonly do: 'purge'; readonly limit: number }
-  | { readonly do: 'pass'; readonly time: number }
-  | { readonly do: 'reopen' };
 
 const keyOf = (n: number): string => `k${String(n).padStart(4, '0')}`;
 const idOf = (n: number): string => `${keyOf(n)}@pi.example.com`;
-
-const which = fc.nat({ max: 7 });
-const limit = fc.integer({ min: 1, max: 4 });
-const delay = fc.nat({ max: 60 });
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant('accept' as const),
-      users: fc.array(fc.constantFrom(...USERS), { minLength: 1, maxLength: 3 }),
-      priority: fc.option(fc.constantFrom(...PRIORITIES), { nil: undefined }),
-      method: fc.constantFrom(...METHODS),
-      delay: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: delay }),
-      life: fc.oneof(fc.integer({ min: 0, max: 200 }), fc.constant(1_000_000)),
-      lease: fc.boolean(),
-      notify: fc.boolean(),
-      group: fc.nat({ max: 2 }).map((n) => n === 0),
-      oldId: fc.nat({ max: 9 }).map((n) => n === 0),
-      replaces: fc.option(fc.nat({ max: 4 }), { nil: undefined, freq: 1 }),
-      pendingOnly: fc.boolean(),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('claimDue' as const), limit }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('wake' as const), user: fc.constantFrom(...USERS) }) },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant('settle' as const),
-      which,
-      outcome: fc.constantFrom('delivered', 'aborted', 'retry', 'offline', 'unknown', 'await'),
-      delay,
-      deadline: fc.option(delay, { nil: undefined }),
-      next: fc.boolean(),
-      notify: fc.boolean(),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('renew' as const), which }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('confirm' as const), which, good: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('expire' as const), limit }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('claimNotifications' as const), limit }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('notified' as const),
-      which,
-      result: fc.constantFrom('done', 'retry', 'dead'),
-      delay,
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('cancel' as const),
-      which,
-      users: fc.array(fc.constantFrom(...USERS, 'nobody', 'staff'), { maxLength: 2 }),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('erase' as const), user: fc.constantFrom(...USERS) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('purge' as const), limit }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('pass' as const), time: fc.integer({ min: 1, max: 40 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen' as const) }) },
-);
 
 /** A history under way: two stores, the time, and what has been handed out. */
 class History {
@@ -136,14 +29,17 @@ class History {
   #sqlite: Store | undefined;
   #now = T0;
   #pushes = 0;
+  #fault = false;
+  readonly #gate = new CommitGate();
+  /** Keys of pushes by the number of their submission, and whose they are. */
+  readonly #initiators: string[] = [];
   readonly #claims: Claim[] = [];
-  readonly #awaiting: Claim[] = [];
   readonly #notifications: Notification[] = [];
 
   async open(): Promise<void> {
     this.#memory = createMemoryStore(this.#data);
     await this.#memory.open(this.#now);
-    this.#sqlite = await this.#folder.open(this.#now);
+    this.#sqlite = await this.#folder.open(this.#now, { gate: this.#gate });
   }
 
   async dispose(): Promise<void> {
@@ -152,12 +48,34 @@ class History {
 
   async #both<T>(call: (store: Store) => Promise<T>): Promise<T> {
     if (this.#sqlite === undefined) throw new Error('not open');
+    if (this.#fault) {
+      this.#fault = false;
+      this.#gate.fail(1);
+      await assert.rejects(call(this.#sqlite), { code: 'PPG_E_STORE' });
+    }
     const [expected, actual] = await Promise.all([call(this.#memory), call(this.#sqlite)]);
     assert.deepEqual(actual, expected);
     return actual;
   }
 
   async take(step: Step): Promise<void> {
+    if (step.do === 'together') {
+      // One transaction: when it fails each is tried alone, and all of them are as if nothing had been.
+      if (step.fault) this.#gate.fail(1);
+      // Two that are always asked: one alone in its transaction would be refused.
+      const [counts, due] = [this.#both((store) => store.counts()), this.#both((store) => store.nextDue())];
+      await Promise.all([counts, due, ...step.calls.map((one) => this.#take(one))]);
+      this.#gate.fail(0);
+    } else {
+      this.#fault = step.fault === true;
+      await this.#take(step);
+      this.#fault = false;
+    }
+    await this.#both((store) => store.counts());
+    await this.#both((store) => store.nextDue());
+  }
+
+  async #take(step: Call): Promise<void> {
     const now = this.#now;
     const lease = { owner: 'node', leaseUntil: now + LEASE };
     switch (step.do) {
@@ -171,7 +89,9 @@ class History {
         break;
       case 'accept': {
         const key = keyOf(++this.#pushes);
+        this.#initiators[this.#pushes] = step.initiator;
         const push = pushOf(key, {
+          initiator: step.initiator,
           ...(step.priority !== undefined && { priority: step.priority }),
           method: step.method,
           at: now,
@@ -212,13 +132,15 @@ class History {
         break;
       }
       case 'confirm': {
-        const claim = pick(this.#awaiting, step.which);
+        const claim = pick(this.#claims, step.which);
         if (claim === undefined) break;
         const { push, index } = claim;
+        const { device, cause } = step;
+        const whose = { ...(device !== undefined && { device }), ...(cause !== undefined && { cause }) };
         const end = step.good
           ? ({ state: 'delivered', code: 1000, desc: 'OK' } as const)
           : ({ state: 'undeliverable', code: 4000, desc: 'the device said so' } as const);
-        await this.#both((store) => store.confirm({ push, index, at: now, ...end }));
+        await this.#both((store) => store.confirm({ push, index, at: now, ...end, ...whose }));
         break;
       }
       case 'expire':
@@ -241,21 +163,52 @@ class History {
       case 'cancel': {
         const pushId = idOf(this.#pushes - step.which);
         const addresses = step.users.map(address);
-        await this.#both((store) => store.cancel({ initiator: 'pi', pushId, addresses, at: now }));
+        const initiator = this.#initiators[this.#pushes - step.which] ?? 'pi';
+        await this.#both((store) => store.cancel({ initiator, pushId, addresses, at: now }));
         break;
       }
       case 'erase':
-        await this.#both((store) => store.operator?.erase({ aor: address(step.user).aor, at: now }) ?? never());
+        await this.#both((store) => operatorOf(store).erase({ aor: address(step.user).aor, at: now }));
         break;
       case 'purge':
         await this.#both((store) => store.purge({ before: now - 20, limit: step.limit }));
         break;
+      case 'dead':
+        await this.#both((store) => operatorOf(store).deadNotifications({ initiator: step.of, limit: step.limit }));
+        break;
+      case 'replay': {
+        const pushId = step.which === undefined ? undefined : idOf(this.#pushes - step.which);
+        const query = { initiator: step.of, pushId, now, limit: step.limit };
+        await this.#both((store) => operatorOf(store).replayNotifications(query));
+        break;
+      }
+      case 'register': {
+        const { aor } = address(step.user);
+        const registration = { aor, registered: step.registered, devices: [], expiresAt: 0, updatedAt: now } as const;
+        await this.#both((store) => store.saveRegistration(registration));
+        break;
+      }
+      case 'ask':
+        await this.#ask(step);
+        break;
     }
-    await this.#both((store) => store.counts());
-    await this.#both((store) => store.nextDue());
   }
 
-  async #settle(step: Extract<Step, { do: 'settle' }>): Promise<void> {
+  /** What only reads. */
+  async #ask({ which, limit }: Extract<Call, { do: 'ask' }>): Promise<void> {
+    const number = this.#pushes - which;
+    const aors = USERS.map((user) => address(user).aor);
+    await Promise.all([
+      this.#both((store) => store.status(this.#initiators[number] ?? 'pi', idOf(number))),
+      this.#both((store) => store.content({ push: keyOf(number), index: limit - 1 })),
+      this.#both((store) => operatorOf(store).openByInitiator()),
+      this.#both((store) => store.waitingRanks?.(aors) ?? never()),
+      this.#both((store) => store.waitingUsers?.({ after: aors[limit - 2] ?? '', limit }) ?? never()),
+      this.#both((store) => store.registration(aors[which % aors.length] ?? '')),
+    ]);
+  }
+
+  async #settle(step: Extract<Call, { do: 'settle' }>): Promise<void> {
     // Settled ones stay in the list: an old claim must change nothing, in both.
     const claim = pick(this.#claims, step.which);
     if (claim === undefined) return;
@@ -268,14 +221,13 @@ class History {
         attempt: claim.attempt,
         at,
         outcome: outcomeOf(step, at),
-        attempts: [record(claim.attempt)],
+        attempts: step.tried.map(([device, result]) => ({ ...record(claim.attempt), device, result })),
         ...(step.next && { next: lease }),
         ...(step.notify && { notifyLease: lease }),
       }),
     );
     if (result.next !== undefined) this.#claims.push(result.next);
     if (result.notification !== undefined) this.#notifications.push(result.notification);
-    if (result.applied && step.outcome === 'await') this.#awaiting.push(claim);
   }
 
   /** At the end nobody is stranded: whatever waits is claimed, one after the other, and all is told alike. */
@@ -298,7 +250,7 @@ class History {
     const { pending, sending, awaitingConfirmation } = await this.#both((store) => store.counts());
     assert.deepEqual({ pending, sending, awaitingConfirmation }, { pending: 0, sending: 0, awaitingConfirmation: 0 });
     for (let n = 1; n <= this.#pushes; n++) {
-      await this.#both((store) => store.status('pi', idOf(n)));
+      await this.#both((store) => store.status(this.#initiators[n] ?? 'pi', idOf(n)));
     }
   }
 }
@@ -307,15 +259,17 @@ class History {
 const member = (user: string): RecipientAddress => ({ ...address(user), text: address('staff').text });
 
 const never = (): never => {
-  throw new Error('the store has no operator');
+  throw new Error('the store cannot do that');
 };
+
+const operatorOf = (store: Store): OperatorStore => store.operator ?? never();
 
 function pick<T>(from: readonly T[], which: number): T | undefined {
   // The newest ones are the interesting ones.
   return from[from.length - 1 - (which % Math.max(1, from.length))];
 }
 
-function outcomeOf({ outcome, delay, deadline }: Extract<Step, { do: 'settle' }>, at: number): Outcome {
+function outcomeOf({ outcome, delay, deadline }: Extract<Call, { do: 'settle' }>, at: number): Outcome {
   const pending = { to: 'pending', due: at + delay, code: 4001, desc: 'Service unavailable' } as const;
   const limited = deadline === undefined ? {} : { deadline: at + deadline };
   switch (outcome) {

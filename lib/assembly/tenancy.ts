@@ -73,13 +73,8 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     const { pending, sending, awaitingConfirmation } = await store.counts();
     return new Map([['', pending + sending + awaitingConfirmation]]);
   };
-  const count = async (): Promise<void> => {
-    try {
-      ledger.set(await recount());
-    } catch (error) {
-      log.warn({ cause: messageOf(error) }, 'the store could not be counted; limits on what waits start from nothing');
-    }
-  };
+  const warn = (error: unknown): void =>
+    log.warn({ cause: messageOf(error) }, 'the store could not be counted; limits on what waits may be wrong');
   const { authenticate, addresses, directory, allowDelivery } = options;
   const consent = new ConsentKeeper({ blocked: new BlockList(options.block, addresses), allowDelivery, clock, log });
   const blocked = (submission: Submission): boolean => consent.blocks(submission);
@@ -104,7 +99,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       // The account's own rules are about what it wrote.
       admission.mayAsk(initiator, asked);
     },
-    opened: count,
+    opened: async () => recount().then((counts) => ledger.set(counts), warn),
     resolve: directory && {
       addresses: (wanted) => directory.resolveForQuery(wanted),
       async submission(submission) {
@@ -133,7 +128,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
       events.emit('operator', { at: clock.now(), action: 'initiators', accounts: accounts.length });
       const before = quotas;
       quotas = hasQuotas(accounts);
-      if (quotas && !before) void count();
+      if (quotas && !before) ledger.compare(recount).catch(warn);
     },
   };
 }

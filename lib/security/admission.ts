@@ -181,9 +181,8 @@ export class Admission {
     const { clock, recount, ledger, log } = this.#o;
     if (clock.now() - this.#recountedAt < RECOUNT_EVERY) return;
     this.#recountedAt = clock.now();
-    recount().then(
-      (counts) => ledger.set(counts),
-      (error: unknown) => log.warn({ cause: messageOf(error) }, 'the store could not be counted'),
-    );
+    ledger
+      .compare(recount)
+      .catch((error: unknown) => log.warn({ cause: messageOf(error) }, 'the store could not be counted'));
   }
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Load, Util } from 'config/lib/util.js';
@@ -6,10 +5,7 @@ import { messageOf, PpgError } from '../base/errors.ts';
 import { issueLines, wordsFor } from '../options/issues.ts';
 import { checkOptions, type PpgConfiguration } from '../options/options.ts';
 import { type NodeConfig, nodeConfigSchema } from './config-schema.ts';
-
-const VARIABLES_FILE = 'custom-environment-variables.json';
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { type Environment, ownDirectory, variablesFile } from './variables.ts';
 
 /**
  * Reads the configuration of a standalone gateway: the package's own `config/`, then `config/` of the working
@@ -30,7 +26,7 @@ export function loadConfig(env: Environment = process.env, directory: string = p
   let variables: unknown;
   try {
     Util.loadFileConfigs(load);
-    variables = load.variables(join(own, VARIABLES_FILE), env);
+    variables = load.variables(variablesFile(own), env);
   } catch (error) {
     throw new PpgError('PPG_E_CONFIG', messageOf(error), { cause: error });
   }
@@ -48,17 +44,6 @@ class ConfigFiles extends Load {
     });
     return names;
   }
-}
-
-/** Beside the sources when run by tsx, one level further up when run from `dist`. */
-function ownDirectory(): string {
-  const found = ['../../config', '../../../config']
-    .map((path) => join(import.meta.dirname, path))
-    .find((path) => existsSync(join(path, VARIABLES_FILE)));
-  if (found === undefined) {
-    throw new PpgError('PPG_E_CONFIG', 'the config directory of drachtio-ppg is missing; install the package again');
-  }
-  return found;
 }
 
 /** Option path to variable, as `http.port` to `PPG_HTTP_PORT`. */

@@ -4,7 +4,7 @@ import { loadConfig } from './config.ts';
 import { nodeUri, openBindings, startCore } from './embedded.ts';
 import { alsoAt, type SecureCommandOptions, tlsOf } from './embedded-options.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { createLog } from './log.ts';
+import { createLog, warnOfVariables } from './log.ts';
 import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -22,6 +22,7 @@ export interface CoreCommandOptions extends SecureCommandOptions {
 export async function core(options: CoreCommandOptions, terminal: Terminal): Promise<ExitCode> {
   const config = loadConfig();
   const log = createLog(config.log.level, terminal.interactive);
+  warnOfVariables(log);
   const host = options.host ?? config.sip.host;
   const domain = options.domain ?? config.domain;
   const gateway = options.as ?? nodeUri(host, config.sipd.port);

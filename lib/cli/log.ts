@@ -5,6 +5,7 @@ import { messageOf, PpgError } from '../base/errors.ts';
 import type { Logger, LogMethod } from '../base/log.ts';
 import type { AuditLog } from '../ops/audit.ts';
 import type { LogLevel } from './config-schema.ts';
+import { type Environment, misspeltVariables } from './variables.ts';
 
 /** The log of a standalone gateway: JSON lines on standard output; readable ones on a terminal where pino-pretty is installed. */
 export function createLog(level: LogLevel, interactive = false, destination?: DestinationStream): Logger {
@@ -12,6 +13,11 @@ export function createLog(level: LogLevel, interactive = false, destination?: De
   if (destination !== undefined) return pino(options, destination);
   if (interactive && installed('pino-pretty')) return pino({ ...options, transport: { target: 'pino-pretty' } });
   return pino(options);
+}
+
+/** Says which variables of the environment are named like the gateway's and are not read: they may be misspelt. */
+export function warnOfVariables(log: Pick<Logger, 'warn'>, env?: Environment): void {
+  for (const text of misspeltVariables(env)) log.warn(text);
 }
 
 export interface AuditFile {

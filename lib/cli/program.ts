@@ -9,6 +9,7 @@ const DEFAULT_ADMIN_URL = 'http://127.0.0.1:8080/admin';
 
 import { PpgError } from '../base/errors.ts';
 import type { Terminal } from './terminal.ts';
+import { ADMIN_TOKEN_VARIABLE, misspeltVariables, PASSWORD_VARIABLE } from './variables.ts';
 
 /**
  * Runs the command line. Never rejects: failures are said on standard error and become the exit code.
@@ -22,7 +23,9 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
     .showHelpAfterError('(add --help for what is possible)')
     .exitOverride();
   const on = (command: Command, run: (...args: never[]) => Promise<ExitCode>): void => {
+    const readsVariables = command.options.some(({ envVar }) => envVar !== undefined);
     command.action(async (...args: unknown[]) => {
+      if (readsVariables) for (const text of misspeltVariables()) terminal.note(`warning: ${text}`);
       code = await (run as (...all: unknown[]) => Promise<ExitCode>)(...args);
     });
   };
@@ -144,7 +147,7 @@ function defineOperator(program: Command, on: On, terminal: Terminal): void {
   const operator = (command: Command): Command =>
     command
       .option('--url <url>', 'the /admin of a gateway on this machine', DEFAULT_ADMIN_URL)
-      .addOption(new Option('--token <token>', 'the admin token of that gateway').env('PPG_ADMIN_TOKEN'))
+      .addOption(new Option('--token <token>', 'the admin token of that gateway').env(ADMIN_TOKEN_VARIABLE))
       .option('--json', 'write JSON for programs');
   on(
     operator(program.command('notifications'))
@@ -198,7 +201,7 @@ const withTarget = (command: Command): Command =>
   command
     .option('--url <url>', 'PAP endpoint', DEFAULT_PAP_URL)
     .option('--user <name>', 'account of the Push Initiator')
-    .addOption(new Option('--pass <password>', 'its password').env('PPG_PASSWORD'))
+    .addOption(new Option('--pass <password>', 'its password').env(PASSWORD_VARIABLE))
     .option('--json', 'write JSON for programs');
 
 const IMDN: readonly PhoneImdn[] = ['delivered', 'displayed', 'failed', 'forbidden', 'error'];

@@ -4,7 +4,7 @@ import { banner } from './banner.ts';
 import { loadConfig } from './config.ts';
 import type { NodeConfig } from './config-schema.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { createLog, openAudit } from './log.ts';
+import { createLog, openAudit, warnOfVariables } from './log.ts';
 import { type RunningNode, startNode } from './node.ts';
 import { onHangUp, untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
@@ -22,6 +22,7 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
   const loaded = loadConfig();
   const config = options.trace === true || loaded.sip.trace === true ? traced(loaded) : loaded;
   const log = createLog(config.log.level, terminal.interactive);
+  warnOfVariables(log);
   const audit = config.audit?.file === undefined ? undefined : openAudit(config.audit.file, log);
   const node = await startNode(config, { log, audit: audit?.log });
   terminal.note(banner(config, node).join('\n'));

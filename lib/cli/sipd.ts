@@ -5,7 +5,7 @@ import { loadConfig } from './config.ts';
 import { startSipd } from './embedded.ts';
 import { alsoAt, type SecureCommandOptions, tlsOf } from './embedded-options.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { createLog } from './log.ts';
+import { createLog, warnOfVariables } from './log.ts';
 import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -20,6 +20,7 @@ export interface SipdCommandOptions extends SecureCommandOptions {
 export async function sipd(options: SipdCommandOptions, terminal: Terminal): Promise<ExitCode> {
   const config = loadConfig();
   const log = createLog(config.log.level, terminal.interactive);
+  warnOfVariables(log);
   const host = options.host ?? config.sip.host;
   const secret = options.secret ?? config.drachtio.secret ?? randomBytes(16).toString('hex');
   const running = await startSipd({

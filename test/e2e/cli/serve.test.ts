@@ -175,6 +175,19 @@ describe('drachtio-ppg serve, phone and push', function () {
     assert.equal(taken.stderr.trim().split('\n').length, 1, taken.stderr);
   });
 
+  for (const command of ['serve', 'core', 'sipd'])
+    it(`${command} logs which variables it does not know, and starts`, async () => {
+      const env = { ...FREE_PORTS, PPG_STORE: 'memory', PPG_HTTP_PROT: '8081', PPG_LOG_LEVEL: 'warn' };
+      const args = command === 'core' ? ['--as', 'sip:127.0.0.1:9'] : [];
+      const started = startCli([command, ...args], { cwd: directory.path, env });
+      try {
+        await started.until(/"msg":"PPG_HTTP_PROT is not known; did you mean PPG_HTTP_PORT\?"/);
+        await started.until(command === 'serve' ? /users at / : /UDP and TCP/);
+      } finally {
+        await started.kill();
+      }
+    });
+
   it('SIGTERM does not wait for a silent device longer than stopWithin, and the push goes on at the next start', async () => {
     const own = temporaryDirectory();
     let served = await serveGateway(own.path, { PPG_STOP_WITHIN: '300' });

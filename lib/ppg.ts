@@ -66,8 +66,9 @@ export function createPpg(given: PpgOptions): Ppg {
   const options = checkOptions({ ...rest, store: typeof store === 'object' ? undefined : store });
   const { domain, limits, sip } = options;
   const identity = options.identity ?? `sip:push@${domain}`;
-  const keep = typeof store === 'object' ? store : openStore(options, log);
   const events = new Events<EngineEvents>((error) => log.error({ err: error }, 'a listener of the gateway failed'));
+  const onBroken = (cause: string): void => events.emit('broken', { at: clock.now(), cause });
+  const keep = typeof store === 'object' ? store : openStore(options, log, onBroken);
   if (audit !== undefined) createAudit({ on: (event, listener) => events.on(event, listener) }, audit);
 
   const trusts = trustedPeers(sip.trustedPeers);
@@ -337,7 +338,7 @@ export function createPpg(given: PpgOptions): Ppg {
   };
 }
 
-function openStore({ store }: CheckedConfiguration, log: Logger): Store {
+function openStore({ store }: CheckedConfiguration, log: Logger, onBroken: (cause: string) => void): Store {
   if (store === 'memory') return createMemoryStore();
-  return createSqliteStore({ file: store.slice('sqlite:'.length), log });
+  return createSqliteStore({ file: store.slice('sqlite:'.length), log, onBroken });
 }

@@ -66,6 +66,8 @@ export interface RunningNode {
   readonly announced: string;
   /** Number of accounts that may submit. */
   readonly accounts: number;
+  /** Resolves with the cause when the store can do nothing more: only another start helps. */
+  readonly broken: Promise<string>;
   /**
    * Takes nothing new, waits for what is under way, and stops everything. Never longer than the configuration's
    * `stopWithin`; true when all had ended by then. What had not is taken up again at the next start.
@@ -134,6 +136,7 @@ async function start(
     clock,
     log,
   });
+  const broken = new Promise<string>((resolve) => ppg.on('broken', ({ cause }) => resolve(cause)));
   const metrics = createMetrics(ppg, { clock, process: true });
   started.push(() => metrics.close());
   if (server !== undefined) ppg.mount(server.srf);
@@ -177,6 +180,7 @@ async function start(
     nextHop,
     announced,
     accounts: accounts.length,
+    broken,
     stop: () => inTime(stopAll(), config.stopWithin, clock),
     async reload(again) {
       checkTlsFiles(again);

@@ -15,7 +15,8 @@ export interface ServeOptions {
 }
 
 /**
- * Runs a standalone gateway until SIGTERM or SIGINT, then drains it. SIGHUP reads accounts, block list and certificates
+ * Runs a standalone gateway until SIGTERM or SIGINT, then drains it; a store that is gone for good ends it too, since only
+ * the next start can go on with what was accepted. SIGHUP reads accounts, block list and certificates
  * again, and opens the audit file anew.
  */
 export async function serve(options: ServeOptions, terminal: Terminal): Promise<ExitCode> {
@@ -30,13 +31,15 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
     audit?.reopen();
     void reload(node, log);
   });
-  const signal = await untilSignal();
+  const asked = untilSignal().then((signal) => ({ why: signal, code: EXIT.OK }));
+  const broken = node.broken.then((cause) => ({ why: `the store is gone (${cause})`, code: EXIT.FAILED }));
+  const { why, code } = await Promise.race([asked, broken]);
   off();
-  terminal.note(`${signal}: stopping; attempts under way may end`);
+  terminal.note(`${why}: stopping; attempts under way may end`);
   const ended = await node.stop();
   audit?.close();
   if (!ended) terminal.note('some attempts did not end in time; the next start takes them up again');
-  return EXIT.OK;
+  return code;
 }
 
 /** With the trace, and a log that shows it. */

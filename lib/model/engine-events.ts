@@ -82,4 +82,6 @@ export type EngineEvents = {
   };
   /** The next hop is given a rest until then, or goes on (undefined). */
   hop: { readonly at: number; readonly pausedUntil: number | undefined };
+  /** The store can do nothing more for good: a process that ends now and is started again loses nothing of what was accepted. */
+  broken: { readonly at: number; readonly cause: string };
 };

@@ -53,6 +53,8 @@ export interface SqliteStoreOptions {
   readonly log?: Logger;
   /** Measures transactions; the times of pushes come with the calls. Default: the system's. */
   readonly clock?: Clock;
+  /** Told when the store can do nothing more for good; a process that ends then and is started again loses nothing. */
+  readonly onBroken?: (cause: string) => void;
   /** Most operations in one transaction. Default 256. */
   readonly maxBatch?: number;
   /** Which SQLite to use. Default: libsql, else the one of Node. */
@@ -85,6 +87,7 @@ class ThreadStore implements SqliteStore {
     log = silentLogger,
     clock = systemClock,
     maxBatch,
+    onBroken,
     driver,
     gate,
     workerUrl,
@@ -94,6 +97,7 @@ class ThreadStore implements SqliteStore {
       log,
       clock,
       ...(maxBatch !== undefined && { maxBatch }),
+      ...(onBroken !== undefined && { onBroken }),
       ...(driver !== undefined && { driver }),
       ...(gate !== undefined && { gate: gate.shared }),
       ...(workerUrl !== undefined && { workerUrl }),

@@ -22,6 +22,8 @@ export interface StoreThreadOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly maxBatch?: number;
+  /** Told once when the thread is gone for good; only the next start of the process helps. */
+  readonly onBroken?: (cause: string) => void;
   readonly driver?: ThreadOptions['driver'];
   readonly gate?: SharedArrayBuffer;
   readonly workerUrl?: URL;
@@ -207,6 +209,7 @@ export class StoreThread {
     this.#queue = [];
     for (const { reject } of waiting) reject(new PpgError('PPG_E_STORE', `The database thread ended: ${cause}`));
     this.#closed?.();
+    this.#options.onBroken?.(cause);
   }
 }
 

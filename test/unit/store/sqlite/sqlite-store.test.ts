@@ -206,7 +206,8 @@ describe('SQLite store', () => {
       parentPort.postMessage({ type: 'opened' });
       parentPort.on('message', () => { throw new Error('out of luck'); });`;
     const workerUrl = new URL(`data:text/javascript,${encodeURIComponent(program)}`);
-    const store = await folder.open(T0, { log, workerUrl });
+    const broken: string[] = [];
+    const store = await folder.open(T0, { log, workerUrl, onBroken: (cause) => broken.push(cause) });
     const results = await Promise.allSettled([submit(store, 'k1'), submit(store, 'k2')]);
     for (const result of results) {
       assert.equal(result.status, 'rejected');
@@ -215,6 +216,7 @@ describe('SQLite store', () => {
     await assert.rejects(submit(store, 'k3'), { code: 'PPG_E_STORE' });
     assert.match(told.join('\n'), /error: the database thread ended/);
     await store.close();
+    assert.deepEqual(broken, ['out of luck']);
   });
 
   it('a file that is no database, and one of a newer release, are refused with the reason', async () => {

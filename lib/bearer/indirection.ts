@@ -1,5 +1,5 @@
 import type { Logger } from '../base/log.ts';
-import type { BearerResult, DeliveryResult } from '../model/delivery.ts';
+import type { BearerResult } from '../model/delivery.ts';
 import { PAP } from '../model/result-codes.ts';
 import { followRedirects, type RedirectPolicy } from '../sip/redirect.ts';
 import type { SipSender } from '../sip/sender.ts';
@@ -8,6 +8,7 @@ import type { Bearer, DeliveryAttempt, DeliveryTarget, Offer } from './bearer.ts
 import { afterRedirections } from './redirected.ts';
 import { createReferenceWriter, REFERENCE_TYPE, type ReferenceOptions, takesReferences } from './reference.ts';
 import { cannot, failed } from './refusals.ts';
+import { saying } from './said.ts';
 import { DEFAULT_READINGS, type StatusReadings, sipOutcome } from './sip-outcome.ts';
 
 export interface IndirectionBearerOptions extends AddressedOptions, ReferenceOptions {
@@ -59,7 +60,15 @@ export function createIndirectionBearer(bearer: IndirectionBearerOptions): Beare
     const read = referred(sipOutcome(answer, { confirmed: attempt.confirmed, target: target.kind, readings }));
     const result = afterRedirections(read, followed);
     log.debug(
-      { push: push.key, callId: attempt.callId, leg, result: result.kind, cause: result.cause, followed },
+      {
+        push: push.key,
+        callId: attempt.callId,
+        leg,
+        result: result.kind,
+        cause: result.cause,
+        followed,
+        said: result.said,
+      },
       'MESSAGE with a reference ended',
     );
     return leg === undefined ? result : { ...result, leg };
@@ -69,7 +78,8 @@ export function createIndirectionBearer(bearer: IndirectionBearerOptions): Beare
 }
 
 /** Somebody has the reference; whoever has the content will have fetched it. */
-export function referred(result: DeliveryResult): DeliveryResult {
+export function referred(result: BearerResult): BearerResult {
   if (result.kind !== 'delivered' && result.kind !== 'accepted') return result;
-  return { kind: 'accepted', proofComes: true, cause: `${result.cause}; the content is to be fetched` };
+  const cause = `${result.cause}; the content is to be fetched`;
+  return saying({ kind: 'accepted', proofComes: true, cause }, result.said);
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import { formatPath } from '../codec/msrp/uri.ts';
 import { type MessageMedia, readMessageMedia, writeMessageSdp } from '../codec/sdp/message-media.ts';
-import type { DeliveryResult } from '../model/delivery.ts';
+import type { BearerResult, DeliveryResult } from '../model/delivery.ts';
 import type { MsrpCapabilities } from '../model/device-capabilities.ts';
 import type { HeaderField } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
@@ -14,6 +14,7 @@ import type { SipAnswer, SipDialog } from '../sip/leg.ts';
 import type { SipSender } from '../sip/sender.ts';
 import type { Addressed } from './addressed.ts';
 import { inviteOutcome, mismatch } from './msrp-outcome.ts';
+import { saidBy, saying } from './said.ts';
 import type { StatusReadings } from './sip-outcome.ts';
 
 export interface MsrpCaller {
@@ -49,7 +50,7 @@ export type CallResult =
   | { readonly kind: 'call'; readonly call: MsrpCall }
   | {
       readonly kind: 'none';
-      readonly result: DeliveryResult & { readonly leg?: string };
+      readonly result: BearerResult;
       /** What refused the INVITE; undefined where nothing did. */
       readonly answer?: SipAnswer;
     };
@@ -112,7 +113,7 @@ export async function call(
   } catch (error) {
     session.close();
     await dialog.end();
-    return none(mismatch(`the answer to the INVITE: ${messageOf(error)}`), leg);
+    return none(saying(mismatch('the answer to the INVITE makes no session'), saidBy(messageOf(error))), leg);
   }
 }
 
@@ -140,7 +141,7 @@ const takesOf = ({ acceptTypes, acceptWrappedTypes, maxSize }: MessageMedia): Ms
   ...(maxSize !== undefined && { maxSize }),
 });
 
-const none = (result: DeliveryResult, leg?: string): Extract<CallResult, { kind: 'none' }> => ({
+const none = (result: BearerResult, leg?: string): Extract<CallResult, { kind: 'none' }> => ({
   kind: 'none',
   result: leg === undefined ? result : { ...result, leg },
 });

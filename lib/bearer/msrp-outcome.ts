@@ -1,7 +1,8 @@
-import type { DeliveryResult } from '../model/delivery.ts';
+import type { BearerResult, DeliveryResult } from '../model/delivery.ts';
 import { PAP } from '../model/result-codes.ts';
 import type { SendOutcome } from '../msrp/outgoing.ts';
 import type { SipAnswer } from '../sip/leg.ts';
+import { saidBy, saying } from './said.ts';
 import { type StatusReadings, sipOutcome } from './sip-outcome.ts';
 
 /** What about an attempt decides how the end of a message is read. */
@@ -34,21 +35,23 @@ export function inviteOutcome(
   answer: SipAnswer,
   target: MsrpContext['target'],
   readings?: StatusReadings,
-): DeliveryResult {
+): BearerResult {
   const result = sipOutcome(answer, { confirmed: false, target, ...(readings !== undefined && { readings }) });
-  if (answer.kind === 'response' && ABOUT_THE_OFFER.has(answer.status) && !answer.local) return mismatch(result.cause);
+  if (answer.kind === 'response' && ABOUT_THE_OFFER.has(answer.status) && !answer.local)
+    return saying(mismatch(result.cause), result.said);
   // Our own CANCEL: the device rang and nobody took it.
-  if (answer.kind === 'response' && answer.status === 487) return again('busy', target, result.cause);
-  return result.kind === 'unknown' ? again('error', target, result.cause) : result;
+  if (answer.kind === 'response' && answer.status === 487)
+    return saying(again('busy', target, result.cause), result.said);
+  return result.kind === 'unknown' ? saying(again('error', target, result.cause), result.said) : result;
 }
 
 /** Makes a delivery result of the end of a message. docs/bearers.md has the table. */
-export function sendOutcome(outcome: SendOutcome, context: MsrpContext): DeliveryResult {
+export function sendOutcome(outcome: SendOutcome, context: MsrpContext): BearerResult {
   switch (outcome.kind) {
     case 'sent':
       return sent(outcome.reported, context);
     case 'refused':
-      return refused(outcome, context);
+      return saying(refused(outcome, context), saidBy(outcome.comment));
     case 'lost':
       return mayHave(outcome.complete, `msrp ${outcome.cause}`, context);
     case 'violation': {
@@ -69,8 +72,8 @@ function sent(reported: boolean, { confirmed, direct }: MsrpContext): DeliveryRe
 }
 
 function refused(outcome: Extract<SendOutcome, { kind: 'refused' }>, context: MsrpContext): DeliveryResult {
-  const { status, comment, complete } = outcome;
-  const cause = `msrp ${status} ${comment.slice(0, 64).replace(/[^\x20-\x7e]/g, ' ')}`.trimEnd();
+  const { status, complete } = outcome;
+  const cause = `msrp ${status}`;
   switch (status) {
     case 400:
     case 423:

@@ -1,6 +1,6 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { DeliveryResult } from '../model/delivery.ts';
+import type { BearerResult } from '../model/delivery.ts';
 import type { Device } from '../model/device.ts';
 import type { MsrpCapabilities } from '../model/device-capabilities.ts';
 import type { Content, HeaderField, Push } from '../model/push.ts';
@@ -120,7 +120,7 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
     return { offer: 'transform', how: 'an MSRP session' };
   }
 
-  async function deliver(attempt: DeliveryAttempt): Promise<DeliveryResult & { readonly leg?: string }> {
+  async function deliver(attempt: DeliveryAttempt): Promise<BearerResult> {
     const { push, target, address } = attempt;
     const { content } = push;
     if (content === undefined) return failed(PAP.SERVICE_FAILURE, 'the content of the push is gone');
@@ -210,9 +210,12 @@ export function createMsrpBearer(bearer: MsrpBearerOptions): MsrpBearer {
     key: string | undefined,
     outcome: SendOutcome,
     { push, confirmed, target, callId }: DeliveryAttempt,
-  ): Promise<DeliveryResult & { readonly leg?: string }> {
+  ): Promise<BearerResult> {
     const result = sendOutcome(outcome, { confirmed, target: target.kind, direct: made.direct });
-    log.debug({ push: push.key, callId, result: result.kind, cause: result.cause }, 'MSRP message ended');
+    log.debug(
+      { push: push.key, callId, result: result.kind, cause: result.cause, said: result.said },
+      'MSRP message ended',
+    );
     made.messages++;
     const again = outcome.kind === 'sent' && made.session.ended === undefined && made.messages < messages;
     if (again && key !== undefined && idle > 0) pool.keep(key, made);
@@ -283,7 +286,7 @@ class Pool {
 const keyOf = ({ address, target, push }: DeliveryAttempt): string =>
   `${address.aor} ${target.kind === 'device' ? target.device.id : ''} ${push.applicationId}`;
 
-const withLeg = (result: DeliveryResult, leg: string | undefined): DeliveryResult & { readonly leg?: string } =>
+const withLeg = (result: BearerResult, leg: string | undefined): BearerResult =>
   leg === undefined ? result : { ...result, leg };
 
 const no = (code: number, cause: string): Offer => ({ offer: 'no', code, cause });

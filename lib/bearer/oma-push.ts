@@ -1,7 +1,7 @@
 import type { Logger } from '../base/log.ts';
 import { parseMediaType } from '../codec/mime/content-type.ts';
 import { headerOctets } from '../codec/mime/header-block.ts';
-import type { DeliveryResult } from '../model/delivery.ts';
+import type { BearerResult, DeliveryResult } from '../model/delivery.ts';
 import { typeMisfit } from '../model/device-knowledge.ts';
 import type { Content, HeaderField, Push } from '../model/push.ts';
 import { PAP } from '../model/result-codes.ts';
@@ -15,6 +15,7 @@ import { referred } from './indirection.ts';
 import { remembered } from './prepared.ts';
 import { createFormChoice, type FormChoice, takesMultipart } from './profile.ts';
 import { REFERENCE_TYPE, type ReferenceWriter, takesReferences } from './reference.ts';
+import { saying } from './said.ts';
 import type { SipMessageBearerOptions } from './sip-message.ts';
 import { DEFAULT_READINGS, type StatusReadings, sipOutcome } from './sip-outcome.ts';
 
@@ -138,14 +139,15 @@ async function send(
   subscription: PushSubscription,
   { push, confirmed }: DeliveryAttempt,
   { headers, body }: { readonly headers: readonly HeaderField[]; readonly body: Buffer },
-): Promise<{ readonly answer: SipAnswer; readonly result: DeliveryResult & { readonly leg: string } }> {
+): Promise<{ readonly answer: SipAnswer; readonly result: BearerResult & { readonly leg: string } }> {
   const word = vouches?.(push);
   const marks: HeaderField[] = [{ name: 'X-Wap-Push-Id', value: push.key }];
   if (word !== undefined) marks.push({ name: 'X-Wap-Push-Info', value: word });
   const answer = await subscriptions.notify(subscription, push.applicationId, body, [...marks, ...headers]);
   const result = { ...resultOf(answer, confirmed, readings), leg: subscription.leg.name };
   const { callId } = subscription.notifier;
-  log.debug({ push: push.key, callId, leg: result.leg, result: result.kind, cause: result.cause }, 'NOTIFY ended');
+  const { kind, leg, cause, said } = result;
+  log.debug({ push: push.key, callId, leg, result: kind, cause, said }, 'NOTIFY ended');
   return { answer, result };
 }
 
@@ -153,10 +155,10 @@ async function send(
  * As the answer to a MESSAGE, but for what is about the subscription and not about the push: that the dialog is gone (481),
  * that nobody is at its end, or that its requests are not wanted, says nothing of the other ways to the device.
  */
-function resultOf(answer: SipAnswer, confirmed: boolean, readings: StatusReadings): DeliveryResult {
+function resultOf(answer: SipAnswer, confirmed: boolean, readings: StatusReadings): BearerResult {
   const read = sipOutcome(answer, { confirmed, target: 'device', readings });
   if (answer.kind === 'not-sent') return read.kind === 'failed' ? { ...read, otherBearer: true } : gone(read.cause);
-  if (answer.kind === 'response' && GONE.has(answer.status)) return gone(read.cause);
+  if (answer.kind === 'response' && GONE.has(answer.status)) return saying(gone(read.cause), read.said);
   if (read.kind === 'failed') return read.state === 'undeliverable' ? { ...read, otherBearer: true } : read;
   if (read.kind !== 'retry') return read;
   // It went where the dialog leads, not by the hop of all requests.

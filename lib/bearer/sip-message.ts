@@ -135,7 +135,15 @@ export function createSipMessageBearer(bearer: SipMessageBearerOptions): Bearer 
     const told = read.kind === 'accepted' && asking !== undefined ? { ...read, proofComes: true } : read;
     const result = afterRedirections(told, followed);
     log.debug(
-      { push: push.key, callId: attempt.callId, leg, result: result.kind, cause: result.cause, followed },
+      {
+        push: push.key,
+        callId: attempt.callId,
+        leg,
+        result: result.kind,
+        cause: result.cause,
+        followed,
+        said: result.said,
+      },
       'MESSAGE ended',
     );
     return leg === undefined ? result : { ...result, leg };

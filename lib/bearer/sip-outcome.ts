@@ -1,6 +1,8 @@
-import type { DeliveryResult } from '../model/delivery.ts';
+import { ownPhrase } from '../codec/sip/reason-phrases.ts';
+import type { BearerResult, DeliveryResult } from '../model/delivery.ts';
 import { PAP } from '../model/result-codes.ts';
 import type { SipAnswer } from '../sip/leg.ts';
+import { saidBy, saying } from './said.ts';
 
 /** What about an attempt decides how a SIP answer is read. */
 export interface OutcomeContext {
@@ -186,19 +188,20 @@ export const readingsWith = (own: StatusReadings, notFoundIsFinal = false): Stat
 const NOT_FOUND_IS_FINAL = readingsWith({}, true);
 
 /** Makes a delivery result of the answer to a MESSAGE. PAP codes as in WAP-247 section 9.14. */
-export function sipOutcome(answer: SipAnswer, context: OutcomeContext): DeliveryResult {
+export function sipOutcome(answer: SipAnswer, context: OutcomeContext): BearerResult {
   if (answer.kind === 'not-sent') return notSent(answer);
   if (answer.kind === 'unknown') return noAnswer({ ...context, cause: answer.cause, local: true, after: undefined });
   const { status } = answer;
   const facts: Facts = {
     confirmed: context.confirmed,
     target: context.target,
-    cause: causeOf(status, answer.reason, answer.local),
+    cause: causeOf(status, answer.local),
     local: answer.local,
     after: status < 300 ? undefined : parseRetryAfter(answer.get('Retry-After')),
   };
   const { readings = context.notFoundIsFinal === true ? NOT_FOUND_IS_FINAL : DEFAULT_READINGS } = context;
-  return READINGS[readingOf(status, readings)](facts);
+  const result = READINGS[readingOf(status, readings)](facts);
+  return answer.local ? result : saying(result, saidBy(answer.reason, ownPhrase(status)));
 }
 
 /** It did not leave: the way out is closed for everybody, unless there is no way that could ever carry this one. */
@@ -208,15 +211,11 @@ function notSent({ cause, code }: Extract<SipAnswer, { kind: 'not-sent' }>): Del
     : { kind: 'retry', why: 'error', scope: 'hop', code: PAP.SERVICE_UNAVAILABLE, cause };
 }
 
-/** `sip 486 Busy Here`; the phrase comes from outside and ends up in logs and on pages, so it is cut and cleaned. */
-function causeOf(status: number, reason: string, local: boolean): string {
+/** `sip 486 Busy Here`; the phrase is ours, for it ends up in log lines. */
+function causeOf(status: number, local: boolean): string {
   if (local) return `sip ${status} (no answer from the network)`;
-  if (reason === 'OK') return `sip ${status} OK`;
-  const phrase = reason
-    .slice(0, 64)
-    .replace(/[^\x20-\x7e]/g, ' ')
-    .trim();
-  return phrase === '' ? `sip ${status}` : `sip ${status} ${phrase}`;
+  const phrase = ownPhrase(status);
+  return phrase === undefined ? `sip ${status}` : `sip ${status} ${phrase}`;
 }
 
 /**

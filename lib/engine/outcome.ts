@@ -134,6 +134,12 @@ function giveUp(claim: Claim, results: readonly DeliveryResult[], deliveredBy: '
   return { to: state, code, desc: describeCode(code), deliveredBy };
 }
 
+/** With what log lines leave out. */
+function wholeCause({ cause, followed, said }: BearerResult): string {
+  const led = followed === undefined ? cause : `${cause} to ${followed.join(', ')}`;
+  return said === undefined ? led : `${led}, "${said}"`;
+}
+
 /** Records of what was tried, one for each target. */
 export function attemptRecord(
   claim: Claim,
@@ -150,7 +156,7 @@ export function attemptRecord(
     endedAt,
     result: resultName(result),
     code: 'code' in result ? result.code : PAP.OK,
-    cause: result.followed === undefined ? result.cause : `${result.cause} to ${result.followed.join(', ')}`,
+    cause: wholeCause(result),
   };
   if (result.leg !== undefined) record.leg = result.leg;
   return record;

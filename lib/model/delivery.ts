@@ -47,6 +47,8 @@ export type BearerResult = DeliveryResult & {
   readonly leg?: string;
   /** SIP URIs that it was redirected to. They may be subscribers': `cause`, which is logged, does not name them. */
   readonly followed?: readonly string[];
+  /** What the peer said in its own words, cleaned. It may name anybody, so it too is no part of `cause`. */
+  readonly said?: string;
 };
 
 /**

@@ -61,6 +61,9 @@ const PHRASES: ReadonlyMap<number, string> = new Map([
   [606, 'Not Acceptable'],
 ]);
 
+/** The phrase of a status that has one of its own. */
+export const ownPhrase = (status: number): string | undefined => PHRASES.get(status);
+
 /** The usual reason phrase of a status; an unknown one gets that of its class (RFC 3261 section 8.1.3.2). */
 export const reasonPhrase = (status: number): string =>
   PHRASES.get(status) ?? PHRASES.get(Math.floor(status / 100) * 100) ?? 'Unknown';

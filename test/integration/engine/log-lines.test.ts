@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../../lib/base/log.ts';
-import type { DeliveryResult } from '../../../lib/model/delivery.ts';
+import type { BearerResult } from '../../../lib/model/delivery.ts';
 import { DELIVERED, EngineBench, OFFLINE } from '../../support/engine.ts';
 import { settle } from '../../support/fake-clock.ts';
 import { submission } from '../../support/model.ts';
 
-const REFUSED: DeliveryResult = { kind: 'failed', state: 'aborted', code: 5235, cause: 'sip 403' };
+const REFUSED: BearerResult = {
+  kind: 'failed',
+  state: 'aborted',
+  code: 5235,
+  cause: 'sip 403',
+  said: 'not for sip:bob@ims.test',
+};
 
 describe('the log of the engine, as docs/operations.md has it', () => {
   const lines: Record<string, unknown>[] = [];
@@ -42,6 +48,10 @@ describe('the log of the engine, as docs/operations.md has it', () => {
     assert.deepEqual(ended, { ...of, state: 'aborted', code: 5235, attempt: 2, cause: 'sip 403' });
     assert.deepEqual(told, { ...of, tries: 1, cause: 'http 500' });
     for (const line of lines) assert.equal(line['push'], push);
+    assert.ok(
+      bench.states.every(({ cause }) => !cause.includes('bob')),
+      'nor is anybody named in events',
+    );
     assert.doesNotMatch(JSON.stringify(lines), /sip:|WAPPUSH|@ims|notify/);
   });
 });

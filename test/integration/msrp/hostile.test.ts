@@ -76,7 +76,7 @@ describe('pushes by MSRP to a device that', function () {
   it('answers 413: no more is sent, and a MESSAGE is no better', async () => {
     const ending = await push({ refuse: { status: 413, comment: 'Too much' } }, 3_000_000);
     assert.deepEqual(ending.attempts[0]?.code, 5237);
-    assert.match(ending.attempts[0]?.cause ?? '', /^msrp 413 Too much/);
+    assert.match(ending.attempts[0]?.cause ?? '', /^msrp 413, "Too much/);
     const sent = scene.ppg.msrp?.bytesSent ?? 0;
     assert.ok(sent < 2_000_000, `${sent} octets were sent`);
   });

@@ -65,7 +65,7 @@ describe('a push as NOTIFY', () => {
       body: Buffer.from([0, 255]),
     };
     const result = await bearer().deliver(fakeAttempt({ push: fakePush({ content }), target: target() }));
-    assert.deepEqual(result, { kind: 'delivered', proof: 'device', cause: 'sip 200', leg: 'direct' });
+    assert.deepEqual(result, { kind: 'delivered', proof: 'device', cause: 'sip 200 OK', leg: 'direct' });
     const [sent] = notifier.sent;
     assert.deepEqual([...(sent?.body ?? [])], [0, 255]);
     assert.deepEqual(

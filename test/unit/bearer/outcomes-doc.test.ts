@@ -39,7 +39,8 @@ describe('sip.outcomes', () => {
       checkOptions({ domain: 'ims.test', sip: { outcomes: { 488: 'busy' } } }).sip.outcomes,
     );
     const result = sipOutcome(fakeAnswer(488), { confirmed: true, target: 'device', readings });
-    assert.deepEqual(result, { kind: 'retry', why: 'busy', scope: 'device', code: 4001, cause: 'sip 488' });
+    const cause = 'sip 488 Not Acceptable Here';
+    assert.deepEqual(result, { kind: 'retry', why: 'busy', scope: 'device', code: 4001, cause });
     assert.equal(sipOutcome(fakeAnswer(480), { confirmed: true, target: 'device', readings }).kind, 'retry');
   });
 

@@ -270,7 +270,7 @@ describe('a push as MESSAGE', () => {
     const followed = await make({}, alone, { redirects }).deliver(fakeAttempt());
     assert.equal(followed.kind, 'accepted');
     // the cause is logged, and where it went may be a subscriber's own address
-    assert.equal(followed.cause, 'sip 202, redirected');
+    assert.equal(followed.cause, 'sip 202 Accepted, redirected');
     assert.deepEqual(followed.followed, ['sip:alice@pc.example.com']);
   });
 

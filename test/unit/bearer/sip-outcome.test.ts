@@ -134,11 +134,23 @@ describe('what a SIP answer means for a push', () => {
     assert.match(sipOutcome(fakeAnswer(407), CONFIRMED).cause, /sip\.credentials/);
   });
 
-  it('the phrase of a peer is cut and cleaned before an operator reads it', () => {
-    const cause = (reason: string): string => sipOutcome(fakeAnswer(486, {}, { reason }), CONFIRMED).cause;
-    assert.equal(cause('Busy Here'), 'sip 486 Busy Here');
-    assert.equal(cause('a\r\n\u001b[2Jb'), 'sip 486 a   [2Jb');
-    assert.ok(cause('x'.repeat(10_000)).length < 100);
+  it('the phrase of a peer is no part of the cause, and cut and cleaned before an operator reads it', () => {
+    const told = (reason: string, status = 486) => {
+      const { cause, said } = sipOutcome(fakeAnswer(status, {}, { reason }), CONFIRMED);
+      return [cause, said];
+    };
+    assert.deepEqual(told('Busy Here'), ['sip 486 Busy Here', undefined]);
+    assert.deepEqual(told('BUSY here '), ['sip 486 Busy Here', undefined]);
+    assert.deepEqual(told(''), ['sip 486 Busy Here', undefined]);
+    assert.deepEqual(told('bob@example.com has it'), ['sip 486 Busy Here', 'bob@example.com has it']);
+    assert.deepEqual(told('a\r\n\u001b[2Jb'), ['sip 486 Busy Here', 'a   [2Jb']);
+    assert.deepEqual(told('x'.repeat(10_000)), ['sip 486 Busy Here', 'x'.repeat(64)]);
+    assert.deepEqual(told('Fine', 200), ['sip 200 OK', 'Fine']);
+    assert.deepEqual(
+      told('Enough', 499),
+      ['sip 499', 'Enough'],
+      'nor is another status named by the phrase of its class',
+    );
   });
 
   it('a status that no leg should answer with is not taken for a delivery', () => {

@@ -44,6 +44,7 @@ describe('record of an attempt', () => {
       attemptRecord(confirmed, by, redirected, NOW).cause,
       'sip 603, redirected to sip:a@b.example, sip:c@b.example',
     );
+    assert.equal(attemptRecord(confirmed, by, { ...refused, said: 'Go away' }, NOW).cause, 'sip 603, "Go away"');
   });
 });
 

@@ -246,7 +246,7 @@ export function packageOf(value: string): string {
 }
 
 /** False also for one that cannot be read. */
-function isSameEvent(one: string | undefined, other: string): boolean {
+export function isSameEvent(one: string | undefined, other: string): boolean {
   try {
     return eventKey(one) === eventKey(other);
   } catch {

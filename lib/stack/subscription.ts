@@ -9,7 +9,7 @@ import type { HeaderField } from '../model/push.ts';
 import { Dialog } from './dialog.ts';
 import type { DialogAuthorizer, DialogEnd, DialogHost, Outcome } from './dialog-host.ts';
 import { DialogState, type MessageParts } from './dialog-state.ts';
-import { eventKey } from './notifier.ts';
+import { isSameEvent, packageOf } from './notifier.ts';
 import type { Hop, ServerTransaction, TransactionFailure } from './types.ts';
 
 /** What a NOTIFY says of its subscription (RFC 6665 section 4.1.3). */
@@ -103,7 +103,7 @@ export class ClientSubscription {
       this.#dialog === undefined &&
       headers.get('Call-ID') === this.request.headers.get('Call-ID') &&
       tagOf(headers.get('To') ?? '') === from &&
-      eventKey(headers.get('Event')) === eventKey(this.request.headers.get('Event') ?? 'refer')
+      isSameEvent(headers.get('Event'), this.request.headers.get('Event') ?? 'refer')
     );
   }
 
@@ -196,6 +196,12 @@ export class ClientSubscription {
     const state = subscriptionState(request.headers.get('Subscription-State'));
     if (request.method !== 'NOTIFY') {
       transaction.respond(respondTo(request, 405, { headers: [{ name: 'Allow', value: 'NOTIFY' }] }));
+      return;
+    }
+    // RFC 6665 section 4.1.3: that of another package is not for this subscription.
+    const event = this.request.method === 'REFER' ? 'refer' : packageOf(this.request.headers.get('Event') ?? '');
+    if (packageOf(request.headers.get('Event') ?? event) !== event) {
+      transaction.respond(respondTo(request, 489, { headers: [{ name: 'Allow-Events', value: event }] }));
       return;
     }
     if (state === undefined) {

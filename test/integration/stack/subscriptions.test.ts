@@ -221,6 +221,23 @@ describe('subscriptions over UDP on loopback (RFC 6665)', () => {
     await settled();
   });
 
+  it('answer a NOTIFY of another event package with 489, and go on', async () => {
+    takeSubscriptions();
+    subscribe();
+    await seen('accepted 200');
+    const headers = [
+      { name: 'Event', value: 'presence' },
+      { name: 'Subscription-State', value: 'terminated' },
+    ];
+    const outcome = await notifiers[0]?.request('NOTIFY', { headers });
+    assert.equal(statusOf(outcome ?? { kind: '' }), 489);
+    await notify('active;expires=99');
+    await subscription.end();
+    await seen('end local timeout');
+    assert.deepEqual(log.slice(0, 2), ['accepted 200', 'notify active 99']);
+    await settled();
+  });
+
   it('answer a NOTIFY of nobody with 481, and one without a state with 400', async () => {
     takeSubscriptions();
     subscribe();

@@ -217,7 +217,7 @@ export class Deliverer {
       }
     }
     const offline = answered.some(({ result }) => result.kind === 'retry' && result.why === 'offline');
-    const registeredMeanwhile = offline && (await this.#registeredSince(claim.address.aor, before, startedAt));
+    const registeredMeanwhile = offline && (await this.#registeredSince(claim.address.aor, before));
     const proofs = this.#o.proofs.take(claim);
     const tried = proofs.length === 0 ? answered : withEarlyProofs(answered, proofs);
     const [first] = tried;
@@ -244,10 +244,11 @@ export class Deliverer {
   }
 
   /** A device that appeared while an older request found nobody must not wait for the slow retry. */
-  async #registeredSince(aor: string, before: Registration | undefined, startedAt: number): Promise<boolean> {
+  async #registeredSince(aor: string, before: Registration | undefined): Promise<boolean> {
     const after = await this.#o.subscribers.find(aor);
-    if (after === undefined || !after.registered || after === before) return false;
-    return after.updatedAt >= startedAt;
+    if (after === undefined || !after.registered) return false;
+    // By what was known, not by the time of the attempt: it may have been received before it, and stored meanwhile.
+    return before === undefined || after.updatedAt !== before.updatedAt;
   }
 
   /** By the best bearer; when that one's form of the push is refused, by the next. */

@@ -181,6 +181,22 @@ describe('life of a push', () => {
     assert.equal(await state(), 'delivered 1000');
   });
 
+  it('nor is one that was received before the attempt began and learned while it was under way', async () => {
+    bench.registrations.set('sip:alice@ims.test', registration([], { updatedAt: bench.clock.now() - HOUR }));
+    const received = bench.clock.now();
+    await bench.clock.advance(5);
+    const answer = deferred<DeliveryResult>();
+    bench.bearer.answer = () => answer.promise;
+    await bench.engine.submit(submission());
+    bench.registrations.set('sip:alice@ims.test', registration([device('one')], { updatedAt: received }));
+    bench.engine.wake('sip:alice@ims.test');
+    await settle();
+    bench.bearer.answer = () => DELIVERED;
+    answer.resolve(OFFLINE);
+    await bench.clock.advance(MINUTE);
+    assert.equal(await state(), 'delivered 1000');
+  });
+
   it('each known device gets its own request, and one that confirms makes the recipient delivered', async () => {
     bench.registrations.set(
       'sip:alice@ims.test',

@@ -10,7 +10,7 @@ import { EXIT, type ExitCode } from './exit.ts';
 import { PapClient } from './pap-client.ts';
 import { papTarget, type TargetOptions } from './pap-target.ts';
 import { addressText } from './recipient.ts';
-import { isFinal, resultLine } from './result-line.ts';
+import { isFinal, printable, resultLine } from './result-line.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface PushOptions extends TargetOptions {
@@ -37,6 +37,8 @@ const MAX_CONTENT = 64 * 1024 * 1024;
 /** Milliseconds between questions for the state, doubling from the first to the second. */
 const FIRST_POLL = 100;
 const LONGEST_POLL = 2000;
+/** Milliseconds between two turns of the live line. */
+const LIVE = 500;
 
 /**
  * Submits a file (`-` for standard input) as a push. Exit code 0: accepted, or with `wait` delivered to every recipient.
@@ -115,7 +117,7 @@ async function outcome(
       return results.every(({ state }) => state === 'delivered') ? EXIT.OK : EXIT.FAILED;
     }
     shown = tellWaiting(results, seconds, shown, json, terminal);
-    await wait(clock, pause);
+    await pauseFor(pause, clock, begun, shown, json ? undefined : terminal.live);
     pause = Math.min(LONGEST_POLL, pause * 2);
   }
 }
@@ -129,9 +131,24 @@ function tellWaiting(
   terminal: Terminal,
 ): string {
   const waiting = results.filter((result) => !isFinal(result));
-  const text = waiting.map(({ code, desc }) => `${code} ${desc ?? describeCode(code)}`).join(', ');
+  const text = printable(waiting.map(({ code, desc }) => `${code} ${desc ?? describeCode(code)}`).join(', '));
   if (text !== shown && !json) terminal.note(`waiting: ${text} (${seconds.toFixed(1)} s)`);
   return text;
+}
+
+/** Somebody who looks on sees that time goes by. */
+async function pauseFor(
+  pause: number,
+  clock: Clock,
+  begun: number,
+  shown: string,
+  live: Terminal['live'],
+): Promise<void> {
+  for (let left = pause; left > 0; left -= LIVE) {
+    live?.(`${Math.floor((clock.now() - begun) / 1000)} s  ${shown}`);
+    await wait(clock, live === undefined ? left : Math.min(left, LIVE));
+    if (live === undefined) return;
+  }
 }
 
 const applicationHeader = (app: string | undefined): Record<string, string> => {

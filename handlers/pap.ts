@@ -7,7 +7,8 @@ import { isXmlType, type MediaType, parseMediaType } from '../lib/codec/mime/con
 import { type MimePart, readMultipart } from '../lib/codec/mime/multipart.ts';
 import { decodedBody } from '../lib/codec/mime/transfer-encoding.ts';
 import { type AddressRules, type PpgHosts, ppgHosts } from '../lib/codec/pap/address.ts';
-import { identify, PAP_LIMITS, type PapDocument, parsePapDocument } from '../lib/codec/pap/document.ts';
+import { identify, type PapDocument, parsePapDocument } from '../lib/codec/pap/document.ts';
+import { PAP_LIMITS } from '../lib/codec/pap/element.ts';
 import type { PushMessage } from '../lib/codec/pap/messages.ts';
 import { readPapDocument } from '../lib/codec/pap/read.ts';
 import { toSubmission } from '../lib/codec/pap/submission.ts';

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { isLoopback } from '../base/networks.ts';
 import type { DirectLegOptions, SipOptions } from '../options/options.ts';
 import { createDirectLeg } from '../sip/direct/direct-leg.ts';
 import { createDrachtioLeg } from '../sip/drachtio/drachtio-leg.ts';
@@ -7,7 +8,6 @@ import type { SrfLike } from '../sip/drachtio/srf-like.ts';
 import type { SipHandler, SipLeg, SubscriptionHandler } from '../sip/leg.ts';
 import type { TrustedPeers } from '../sip/trusted-peers.ts';
 import type { StackControls } from '../stack/controls.ts';
-import { isLoopback } from '../stack/peer-room.ts';
 import { createSipStack } from '../stack/stack.ts';
 import type { SipTraceListener } from '../stack/trace.ts';
 import type { SipStack } from '../stack/types.ts';

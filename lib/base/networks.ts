@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { PpgError } from './errors.ts';
 
 /**
@@ -38,3 +38,26 @@ function add(list: BlockList, entry: string, option: string): void {
 }
 
 const isPrefix = (bits: number, version: number): boolean => bits >= 0 && bits <= (version === 4 ? 32 : 128);
+
+/** How IPv6 sockets write IPv4 addresses (RFC 4291 section 2.5.5.2). */
+const MAPPED = /^::ffff:(?=\d+\.)/i;
+
+/** A server on the same machine: it may speak for many. */
+export function isLoopback(address: string): boolean {
+  const plain = address.replace(MAPPED, '');
+  return plain.startsWith('127.') || plain === '::1';
+}
+
+/** The network that counts as one peer: an IPv4 address, or the 64 bits of IPv6 that one host has for itself (RFC 6177). */
+export function networkOf(address: string): string {
+  const plain = address.replace(MAPPED, '');
+  if (!isIPv6(plain)) return plain;
+  const [front = '', back] = plain.split('::');
+  const groups = front === '' ? [] : front.split(':');
+  if (back !== undefined) {
+    const after = back === '' ? [] : back.split(':');
+    while (groups.length + after.length < 8) groups.push('0');
+    groups.push(...after);
+  }
+  return groups.slice(0, 4).join(':');
+}

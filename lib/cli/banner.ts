@@ -1,3 +1,4 @@
+import { isLoopback } from '../base/networks.ts';
 import type { NodeConfig } from './config-schema.ts';
 import { loopbackOf } from './embedded.ts';
 import type { RunningNode } from './node.ts';
@@ -63,7 +64,5 @@ function legs(config: NodeConfig, { ports, announced }: RunningNode): string {
 }
 
 const tls = (port: number | undefined): string => (port === undefined ? '' : `, TLS ${port}`);
-
-const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
 
 const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);

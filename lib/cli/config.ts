@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Load, Util } from 'config/lib/util.js';
 import { messageOf, PpgError } from '../base/errors.ts';
-import { issueLines, wordsFor } from '../options/issues.ts';
+import { issueLines, wordsFor } from '../options/explain.ts';
 import { checkOptions, type PpgConfiguration } from '../options/options.ts';
 import { type NodeConfig, nodeConfigSchema } from './config-schema.ts';
 import { type Environment, ownDirectory, variablesFile } from './variables.ts';

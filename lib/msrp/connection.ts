@@ -1,15 +1,23 @@
 import type { Socket } from 'node:net';
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
+import type { Guest } from '../base/peer-room.ts';
 import type { EndFlag, MsrpRequestHead, MsrpResponse } from '../codec/msrp/message.ts';
 import { MsrpReader } from '../codec/msrp/reader.ts';
 import { transactionIds } from '../codec/msrp/write.ts';
-import type { MsrpSession } from './session.ts';
+
+/** Whoever shares a connection: a session. */
+export interface ConnectionUser {
+  /** A request for it has come; answers who takes its content. */
+  receive(head: MsrpRequestHead, connection: MsrpConnection): Receiver;
+  /** The connection is gone. */
+  lost(reason: string): void;
+}
 
 /** Who takes what comes in by a connection. */
 export interface ConnectionOwner {
   /** Finds the session of a request; a status refuses it. */
-  route(head: MsrpRequestHead, connection: MsrpConnection): MsrpSession | { status: number; comment: string };
+  route(head: MsrpRequestHead, connection: MsrpConnection): ConnectionUser | { status: number; comment: string };
   /** Answers a request that no session takes. */
   refuse(head: MsrpRequestHead, refusal: { status: number; comment: string }, connection: MsrpConnection): void;
   onClosed(connection: MsrpConnection): void;
@@ -39,14 +47,14 @@ export interface Receiver {
 }
 
 /** One TCP or TLS connection, which sessions share (RFC 4975 section 5.4). */
-export class MsrpConnection {
+export class MsrpConnection implements Guest {
   readonly socket: Socket;
   readonly key: string | undefined;
   readonly nextTransaction: (content?: Buffer) => string = transactionIds();
   readonly #owner: ConnectionOwner;
   readonly #clock: Clock;
   readonly #idle: number;
-  readonly #sessions = new Set<MsrpSession>();
+  readonly #sessions = new Set<ConnectionUser>();
   readonly #waiting: (() => void)[] = [];
   readonly #responses = new Map<string, (response: MsrpResponse) => void>();
   /** For content that nobody takes: it is read over, but not for ever. */
@@ -56,6 +64,8 @@ export class MsrpConnection {
   #timer: TimerHandle;
   #closed: string | undefined;
   #ready: boolean;
+  #heard = false;
+  #unusedSince = 0;
 
   constructor({ socket, clock, owner, key, idle }: ConnectionOptions, ready: boolean) {
     this.socket = socket;
@@ -110,12 +120,28 @@ export class MsrpConnection {
     return this.#sessions.size;
   }
 
-  bind(session: MsrpSession): void {
+  /** For a newcomer where there is no room for more: one that the peer made, and that no session uses. */
+  get mayGo(): boolean {
+    return this.key === undefined && this.#sessions.size === 0;
+  }
+
+  /** A session has used it. */
+  get heard(): boolean {
+    return this.#heard;
+  }
+
+  /** Since when no session uses it. */
+  get lastUsed(): number {
+    return this.#unusedSince;
+  }
+
+  bind(session: ConnectionUser): void {
+    this.#heard = true;
     this.#sessions.add(session);
     this.#clock.clearTimeout(this.#timer);
   }
 
-  unbind(session: MsrpSession): void {
+  unbind(session: ConnectionUser): void {
     if (this.#sessions.delete(session) && this.#sessions.size === 0) this.#watch();
   }
 
@@ -152,7 +178,8 @@ export class MsrpConnection {
     this.#responses.delete(transaction);
   }
 
-  close(reason: string): void {
+  close(because: string | Error): void {
+    const reason = typeof because === 'string' ? because : because.message;
     if (this.#closed !== undefined) return;
     this.#closed = reason;
     this.#clock.clearTimeout(this.#timer);
@@ -178,6 +205,7 @@ export class MsrpConnection {
   }
 
   #watch(): void {
+    this.#unusedSince = this.#clock.now();
     this.#clock.clearTimeout(this.#timer);
     this.#timer = this.#clock.setTimeout(() => this.finish('no session uses the connection'), this.#idle);
   }

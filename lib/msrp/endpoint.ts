@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import { messageOf, PpgError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import type { Logger } from '../base/log.ts';
+import { PeerRoom } from '../base/peer-room.ts';
 import { headerOf, type MsrpRequestHead } from '../codec/msrp/message.ts';
 import { type MsrpUri, parsePath } from '../codec/msrp/uri.ts';
 import { writeResponse } from '../codec/msrp/write.ts';
@@ -86,6 +87,7 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
   readonly #options: MsrpEndpointOptions;
   readonly #limits: MsrpEndpointLimits;
   readonly #reach: Reach;
+  readonly #room: PeerRoom;
   readonly #servers: Server[] = [];
   #tls: { readonly certificate: MsrpCertificate; readonly fingerprint: Fingerprint } | undefined;
   #tlsServer: TlsServer | undefined;
@@ -107,6 +109,9 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     this.times = this.#limits;
     this.bindTime = this.#limits.bindTime;
     this.#reach = reachOf(options.networks);
+    const { maxConnections, connectTime } = this.#limits;
+    // One address may be that of a relay or a border controller, which speaks for all devices.
+    this.#room = new PeerRoom({ maxPerAddress: maxConnections, isExempt: () => true, connectTime }, this.clock);
     if (options.tls !== undefined) this.reloadTls(options.tls);
   }
 
@@ -135,7 +140,9 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     const tls = this.#tls;
     this.#stopped = false;
     if (listen === undefined) return;
-    const accept = (socket: Socket): void => this.#accept(socket);
+    const accept = (socket: Socket): void => {
+      if (this.#hasRoom(socket)) this.#accept(socket);
+    };
     this.#port = await this.#listen(createServer(accept), listen);
     if (tls === undefined) return;
     // The certificate proves itself by the fingerprint of the SDP, not by who signed it (RFC 8122).
@@ -144,7 +151,14 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
       requestCert: true,
       rejectUnauthorized: false,
     } as const;
-    const server = createTlsServer({ ...options, handshakeTimeout: this.#limits.connectTime }, accept);
+    const server = createTlsServer({ ...options, handshakeTimeout: this.#limits.connectTime });
+    server.on('connection', (socket: Socket) => {
+      if (this.#hasRoom(socket)) this.#room.awaitHandshake(socket);
+    });
+    server.on('secureConnection', (socket: Socket) => {
+      this.#room.settle(socket);
+      this.#accept(socket);
+    });
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     this.#tlsServer = server;
     this.#tlsPort = await this.#listen(server, { ...listen, port: this.#options.tls?.port ?? 0 });
@@ -158,6 +172,7 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
       .map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const session of [...this.#sessions.values()]) session.lost('stopped');
     for (const connection of [...this.#connections]) connection.close('stopped');
+    this.#room.close();
     await Promise.all(closed);
     this.#port = undefined;
     this.#tlsServer = undefined;
@@ -287,9 +302,17 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
     return this.#tls === undefined ? { minVersion: MIN_VERSION } : contextOf(this.#tls.certificate);
   }
 
-  #accept(socket: Socket): void {
+  /** For one more that a peer makes; where there is none, the one that was of no use for longest gives way. */
+  #hasRoom(socket: Socket): boolean {
     socket.on('error', () => undefined);
-    if (this.#stopped || this.#connections.size >= this.#limits.maxConnections) socket.destroy();
+    const isFull = this.#connections.size + this.#room.arriving >= this.#limits.maxConnections;
+    if (!this.#stopped && (!isFull || this.#room.makeRoom(this.#connections))) return true;
+    socket.destroy();
+    return false;
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#stopped) socket.destroy();
     else this.#add(socket, undefined, true);
   }
 

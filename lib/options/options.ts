@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PpgError } from '../base/errors.ts';
 import type { ProfileRule } from '../bearer/profile.ts';
-import { PAP_LIMITS } from '../codec/pap/document.ts';
+import { PAP_LIMITS } from '../codec/pap/element.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, type EngineLimits, type RetryPolicy } from '../engine/limits.ts';
 import { DEFAULT_NOTIFY, type NotifyPolicy } from '../engine/notifier.ts';
 import type { BearerNameOptions } from '../model/bearer-names.ts';
@@ -17,6 +17,7 @@ import type { ListenPoint } from '../stack/types.ts';
 import { type AddressingConfiguration, type AddressingOptions, addressingSchema } from './addressing.ts';
 import { capabilitiesSchema } from './capabilities.ts';
 import { type ContentOptions, contentSchema, profilesSchema } from './content.ts';
+import { issueLines, wordsFor } from './explain.ts';
 import {
   type AuthOptions,
   authSchema,
@@ -24,7 +25,6 @@ import {
   type InitiatorOptions,
   initiatorSchema,
 } from './initiators.ts';
-import { issueLines, wordsFor } from './issues.ts';
 import { type MsrpConfiguration, type MsrpOptions, msrpSchema } from './msrp.ts';
 import { type OmaPushConfiguration, type OmaPushOptions, omaPushSchema } from './oma-push.ts';
 import { type PapOptions, papSchema } from './pap.ts';

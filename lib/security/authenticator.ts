@@ -3,11 +3,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { networkOf } from '../base/networks.ts';
 import { SparingLine } from '../base/sparing-line.ts';
 import { createTokenVerifier, type TokenOptions, type TokenVerifier } from './bearer-token.ts';
 import { type CertificateAccount, type CertificateFinder, certificateFinder } from './client-certificate.ts';
 import { FailureLimiter } from './failure-limiter.ts';
-import { type AuthResult, networkOf, type PiAccount, PiAuth, type PiAuthenticator, readBasic } from './pi-auth.ts';
+import { type AuthResult, type PiAccount, PiAuth, type PiAuthenticator, readBasic } from './pi-auth.ts';
 
 /** An account that an integrator's own check has found: by name one of the gateway's, or one that only he knows. */
 export type FoundAccount = string | Omit<PiAccount, 'passwordHash'>;

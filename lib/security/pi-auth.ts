@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { PpgError } from '../base/errors.ts';
+import { networkOf } from '../base/networks.ts';
 import { FailureLimiter } from './failure-limiter.ts';
 import { Familiar } from './familiar.ts';
 
@@ -265,17 +265,6 @@ export function readBasic(header: string): Credentials | undefined {
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = text.indexOf(':');
   return colon < 0 ? undefined : { name: text.slice(0, colon), password: text.slice(colon + 1) };
-}
-
-/** One customer usually holds a whole /64 of IPv6, so that is what is counted. */
-export function networkOf(source: string): string {
-  if (!isIPv6(source) || source.toLowerCase().startsWith('::ffff:')) return source;
-  const [head = '', tail] = source.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
-  return [...groups, ...Array<string>(Math.max(0, missing)).fill('0'), ...(tail ?? '').split(':')]
-    .slice(0, 4)
-    .join(':');
 }
 
 export const createPiAuth = (options: PiAuthOptions): PiAuth => new PiAuth(options);

@@ -1,7 +1,8 @@
 import type { Server, Socket } from 'node:net';
 import type { Clock, TimerHandle } from '../base/clock.ts';
+import { isLoopback } from '../base/networks.ts';
+import { PeerRoom, type PeerRoomOptions } from '../base/peer-room.ts';
 import type { SipLimits } from '../codec/sip/limits.ts';
-import { isLoopback, PeerRoom, type PeerRoomOptions } from './peer-room.ts';
 import { type AcceptsStreams, listenOn, type StreamKind, streamKey, TCP_KIND } from './stream-kind.ts';
 import { type ConnectionHost, TcpConnection } from './tcp-connection.ts';
 import type { Sender, TransportListener } from './transport.ts';

@@ -1,38 +1,11 @@
 import { SaxesParser } from 'saxes';
 import { messageOf, PpgError } from '../../base/errors.ts';
 import { isMessageName, type MessageName } from './dtd.ts';
+import { PAP_LIMITS, type PapElement } from './element.ts';
 import { decodeXml } from './encoding.ts';
 import { isIdentifier } from './identifier.ts';
 import { readPlain } from './plain.ts';
 import { type DeclaredVersion, readDoctype } from './version.ts';
-
-/** Limits of a control document. */
-export const PAP_LIMITS: {
-  readonly bytes: number;
-  readonly depth: number;
-  readonly elements: number;
-  readonly addresses: number;
-  readonly attributesPerElement: number;
-  readonly attributeLength: number;
-} = {
-  /** Octets of the document. */
-  bytes: 256 * 1024,
-  /** Elements within elements. */
-  depth: 8,
-  elements: 4000,
-  /** Recipients of one message. */
-  addresses: 1000,
-  attributesPerElement: 32,
-  /** Characters of one attribute value. */
-  attributeLength: 4096,
-};
-
-/** An element as it stands in the document. */
-export interface PapElement {
-  readonly name: string;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly children: readonly PapElement[];
-}
 
 /** A well-formed document that has not been held against the DTD. */
 export interface PapDocument {

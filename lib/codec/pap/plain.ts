@@ -1,4 +1,4 @@
-import type { PAP_LIMITS, PapElement } from './document.ts';
+import type { PAP_LIMITS, PapElement } from './element.ts';
 
 /** What a plain document is made of, see {@link readPlain}. */
 export interface PlainDocument {

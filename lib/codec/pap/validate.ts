@@ -1,7 +1,7 @@
 import { PpgError } from '../../base/errors.ts';
 import { parseDatetime } from './datetime.ts';
-import { PAP_LIMITS, type PapElement } from './document.ts';
 import { type AttributeRule, type ChildRule, type ElementRule, elementRule } from './dtd.ts';
+import { PAP_LIMITS, type PapElement } from './element.ts';
 import { isIdentifier } from './identifier.ts';
 
 /** How closely a document is held to the DTD. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PAP_LIMITS } from '../../../../lib/codec/pap/document.ts';
+import { PAP_LIMITS } from '../../../../lib/codec/pap/element.ts';
 import { readPlain } from '../../../../lib/codec/pap/plain.ts';
 
 const PLAIN: Record<string, string> = {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { type Guest, isLoopback, networkOf, PeerRoom } from '../../../lib/stack/peer-room.ts';
+import { isLoopback, networkOf } from '../../../lib/base/networks.ts';
+import { type Guest, PeerRoom } from '../../../lib/base/peer-room.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 class FakeSocket extends EventEmitter {
@@ -50,7 +51,8 @@ describe('room for the connections of peers', () => {
     assert.equal(room.enter(first), true);
     assert.equal(room.enter(from('192.0.2.7', 2)), true);
     assert.equal(room.enter(from('192.0.2.7', 3)), false);
-    assert.equal(room.enter(from('192.0.2.8', 3)), true);
+    assert.equal(room.enter(from('::ffff:192.0.2.7', 3)), false);
+    assert.equal(room.enter(from('::ffff:192.0.2.8', 3)), true);
     first.destroy();
     assert.equal(room.enter(from('192.0.2.7', 4)), true);
     assert.equal(room.enter(from('192.0.2.7', 5)), false);
@@ -62,11 +64,13 @@ describe('room for the connections of peers', () => {
     assert.equal(room.enter(from('2001:db8:0:1:ffff::2')), true);
     assert.equal(room.enter(from('2001:db8::1:5:6:7:8')), false);
     assert.equal(room.enter(from('2001:db8:0:2::1')), true);
-    for (let i = 0; i < 9; i++) for (const own of ['127.0.0.1', '::1']) assert.equal(room.enter(from(own)), true);
+    for (let i = 0; i < 9; i++)
+      for (const own of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) assert.equal(room.enter(from(own)), true);
   });
 
   for (const [address, network] of [
     ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
     ['::', '0:0:0:0'],
     ['::1', '0:0:0:0'],
     ['fe80::1%eth0', 'fe80:0:0:0'],

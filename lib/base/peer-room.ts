@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../base/clock.ts';
-import { streamKey } from './stream-kind.ts';
+import type { Clock } from './clock.ts';
+import { networkOf } from './networks.ts';
 
 /** What of the connections of peers is bounded. */
 export interface PeerRoomOptions {
@@ -103,24 +103,8 @@ export class PeerRoom {
   }
 }
 
-/** Not counted unless somebody says otherwise: a server on the same machine speaks for many. */
-export const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
-
 const goesBefore = (one: Guest, other: Guest): boolean =>
   one.heard === other.heard ? one.lastUsed < other.lastUsed : other.heard;
 
 const keyOf = ({ remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 }: Socket): string =>
-  `${streamKey(remoteAddress, remotePort)}|${streamKey(localAddress, localPort)}`;
-
-/** One host has a whole network of 64 bits for itself (RFC 4291 section 2.5.4, RFC 6177). */
-export function networkOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const [front = '', back] = address.split('::');
-  const groups = front === '' ? [] : front.split(':');
-  if (back !== undefined) {
-    const after = back === '' ? [] : back.split(':');
-    while (groups.length + after.length < 8) groups.push('0');
-    groups.push(...after);
-  }
-  return groups.slice(0, 4).join(':');
-}
+  `${remoteAddress}|${remotePort}|${localAddress}|${localPort}`;

@@ -72,7 +72,7 @@ class DrachtioLeg implements SipLeg {
   readonly #dialogs: DrachtioDialogs;
   readonly #notifiers: DrachtioNotifiers;
   readonly #hops: HopOpening;
-  readonly #window: SendWindow;
+  readonly #window = new SendWindow();
   #handler: SipHandler | undefined;
   #routed = false;
   #stopped = false;
@@ -88,7 +88,6 @@ class DrachtioLeg implements SipLeg {
       );
     const { clock, domain } = options;
     this.#hops = new HopOpening(clock);
-    this.#window = new SendWindow(clock);
     this.#dialogs = new DrachtioDialogs({
       ...{ srf: this.#sender, clock, log: this.#log, guard: this.#guard, domain, hops: this.#hops },
       ready: () => this.ready,
@@ -188,12 +187,22 @@ class DrachtioLeg implements SipLeg {
       : opened.then(() => this.#sendNow(uri, options, heard));
   }
 
-  #sendByUdp(uri: string, options: SrfRequestOptions, place: Place): Promise<SipAnswer> {
-    return this.#sendNow(uri, options, (reached) => this.#window.leave(place, reached));
+  #sendByUdp(uri: string, options: SrfRequestOptions, place: Place | undefined): Promise<SipAnswer> {
+    if (place === undefined) return Promise.resolve(notSent('PPG_E_LEG_DOWN', 'the link to the drachtio server fails'));
+    const confirmed = (): void => this.#window.confirmed(place);
+    return this.#sendNow(uri, options, () => this.#window.leave(place), confirmed);
   }
 
-  /** `heard` is told of the first answer to it, whether somebody beyond the server made it, and of its end. */
-  #sendNow(uri: string, options: SrfRequestOptions, heard: (reached: boolean) => void): Promise<SipAnswer> {
+  /**
+   * `heard` is told of the first answer to it, whether somebody beyond the server made it, and of its end; `confirmed`
+   * when the server has executed the command.
+   */
+  #sendNow(
+    uri: string,
+    options: SrfRequestOptions,
+    heard: (reached: boolean) => void,
+    confirmed?: () => void,
+  ): Promise<SipAnswer> {
     if (!this.ready) {
       heard(false);
       return Promise.resolve(notSent('PPG_E_LEG_DOWN', 'no link to the drachtio server'));
@@ -209,6 +218,7 @@ class DrachtioLeg implements SipLeg {
         // the callback form: an await here would let a response in the same read slip by before anyone listens
         srfPort(this.#sender).request(uri, options, (error, sent) => {
           flight.confirmed = true;
+          confirmed?.();
           if (error) flight.settle(refusal(error));
           else if (sent === undefined) flight.settle(unknown('drachtio-srf named no request'));
           else
@@ -240,6 +250,8 @@ class DrachtioLeg implements SipLeg {
   /** The server did not even confirm a command in all that time: the link is half open. A host's is left alone. */
   #suspect(): void {
     this.#log.warn({ guard: this.#guard }, 'the drachtio server confirms nothing: its link hangs');
+    // what waits for a confirmation has not been sent
+    this.#window.clear();
     if (this.#options.connect !== undefined) breakLink(this.#sender);
   }
 
@@ -273,8 +285,9 @@ class Flight {
 
   guard(after: number, onSilence: () => void): void {
     this.#timer = this.#clock.setTimeout(() => {
-      this.settle(unknown(`no answer within ${after} ms`));
+      // first, or its end would let another follow it to where nobody hears
       if (!this.confirmed) onSilence();
+      this.settle(unknown(`no answer within ${after} ms`));
     }, after);
   }
 

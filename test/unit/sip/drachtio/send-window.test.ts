@@ -4,10 +4,10 @@ import type { SipAnswer, SipLeg } from '../../../../lib/sip/leg.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { type FakeCall, FakeSrf } from '../../../support/fake-srf.ts';
 
-/** Requests that may be without an answer at once, and how long one counts as such at the most, ms. */
+/** Requests that may be without an answer at once, and those beyond that the server may not have confirmed yet. */
 const AT_ONCE = 80;
-const LONGEST_HOLD = 250;
-const SHORTEST_HOLD = 100;
+const UNCONFIRMED = 4;
+const GUARD = 36_000; // ms
 
 describe('requests by UDP through a drachtio-server', () => {
   let clock: FakeClock;
@@ -19,7 +19,6 @@ describe('requests by UDP through a drachtio-server', () => {
     srf = new FakeSrf();
     leg = createDrachtioLeg({ srf, outbound: srf, clock });
     srf.up();
-    srf.onCall = (call) => call.accept();
   });
 
   const burst = (many: number, nextHop = 'sip:core:5060'): Promise<SipAnswer>[] =>
@@ -33,6 +32,7 @@ describe('requests by UDP through a drachtio-server', () => {
   it('wait while their answers would not fit into its socket, and go in their order', async () => {
     const answers = burst(AT_ONCE + 10);
     assert.equal(srf.calls.length, AT_ONCE);
+    for (const call of srf.calls.slice(0, 9)) call.accept();
     callAt(5).respond(200);
     callAt(7).respond(480);
     callAt(8).respond(503, ''); // the server's own answer: nothing comes back from the network
@@ -43,6 +43,7 @@ describe('requests by UDP through a drachtio-server', () => {
       [0, 1, 2, 3].map((n) => `sip:${AT_ONCE + n}@b`),
     );
     for (let n = 0; n < srf.calls.length; n++) {
+      callAt(n).accept();
       callAt(n).respond(200);
       await settle();
     }
@@ -52,55 +53,38 @@ describe('requests by UDP through a drachtio-server', () => {
 
   it('follow a provisional answer as well, and only once for each before them', async () => {
     void burst(AT_ONCE + 2);
+    callAt(0).accept();
     callAt(0).respond(100);
     callAt(0).respond(200);
     await settle();
     assert.equal(srf.calls.length, AT_ONCE + 1);
   });
 
-  it('are not held by devices that take their time', async () => {
+  it('are not held by devices that take their time, once it has confirmed what went before', async () => {
     void burst(3 * AT_ONCE);
-    await clock.advance(LONGEST_HOLD - 1);
+    for (let n = 0; n < AT_ONCE - UNCONFIRMED; n++) callAt(n).accept();
+    await settle();
     assert.equal(srf.calls.length, AT_ONCE);
-    await clock.advance(1);
-    assert.equal(srf.calls.length, 2 * AT_ONCE);
-    await clock.advance(LONGEST_HOLD);
-    assert.equal(srf.calls.length, 3 * AT_ONCE);
-    // what comes when there is room goes at once
-    await clock.advance(LONGEST_HOLD);
-    void burst(1);
-    assert.equal(srf.calls.length, 3 * AT_ONCE + 1);
+    for (let n = AT_ONCE - UNCONFIRMED; n < 3 * AT_ONCE; n++) {
+      callAt(n).accept();
+      await settle();
+      assert.equal(srf.calls.length, Math.min(n + 1 + UNCONFIRMED, 3 * AT_ONCE), 'one for each confirmation');
+    }
+    // with nothing to confirm there is room at once, though nobody has answered
+    void burst(UNCONFIRMED + 1);
+    assert.equal(srf.calls.length, 3 * AT_ONCE + UNCONFIRMED);
   });
 
-  it('are held for less time while the server answers others quickly', async () => {
-    // the quickest of each 32 answers takes 10 ms
-    for (let look = 0; look < 4; look++) {
-      const first = srf.calls.length;
-      void burst(32);
-      await clock.advance(10);
-      for (let n = first; n < first + 32; n++) callAt(n).respond(200);
-      await settle();
-    }
-    const before = srf.calls.length;
-    void burst(2 * AT_ONCE);
-    await clock.advance(SHORTEST_HOLD - 1);
-    assert.equal(srf.calls.length, before + AT_ONCE);
-    await clock.advance(1);
-    assert.equal(srf.calls.length, before + 2 * AT_ONCE);
-  });
-
-  it('are held as long as ever when one look of the last found none quick', async () => {
-    for (const took of [10, 200, 10, 10]) {
-      const first = srf.calls.length;
-      void burst(32);
-      await clock.advance(took);
-      for (let n = first; n < first + 32; n++) callAt(n).respond(200);
-      await settle();
-    }
-    const before = srf.calls.length;
-    void burst(2 * AT_ONCE);
-    await clock.advance(LONGEST_HOLD - 1);
-    assert.equal(srf.calls.length, before + AT_ONCE);
+  it('that wait are not sent when it confirms nothing for as long as a request is waited for', async () => {
+    const answers = burst(AT_ONCE + 3);
+    await clock.advance(GUARD);
+    const kinds = (await Promise.all(answers)).map(({ kind }) => kind);
+    assert.deepEqual(kinds.slice(-4), ['unknown', 'not-sent', 'not-sent', 'not-sent']);
+    assert.equal(srf.calls.length, AT_ONCE);
+    assert.equal(clock.pending, 0);
+    srf.onCall = (call) => call.accept();
+    void burst(AT_ONCE);
+    assert.equal(srf.calls.length, 2 * AT_ONCE, 'nothing of it takes room');
   });
 
   it('that wait are not sent when the link is lost or the leg stops', async () => {
@@ -118,6 +102,7 @@ describe('requests by UDP through a drachtio-server', () => {
   });
 
   it('never wait for those that go by TCP', async () => {
+    srf.onCall = (call) => call.accept();
     void burst(AT_ONCE);
     const tcp = 'sip:core:5060;transport=tcp';
     void burst(1, tcp);

@@ -42,7 +42,11 @@ interface Parts {
 }
 
 async function gatewayOn(file: string, { device }: Parts): Promise<Gateway> {
-  const options: GatewayOptions = { file, device: await device.call('port'), backlog: BACKLOG };
+  const options: GatewayOptions = {
+    file,
+    device: `sip:127.0.0.1:${await device.call('port')};transport=udp`,
+    backlog: BACKLOG,
+  };
   return Part.start<GatewayCommands>('gateway', options, ['--expose-gc']);
 }
 

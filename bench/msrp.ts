@@ -147,7 +147,11 @@ async function main(): Promise<void> {
   build();
   const folder = mkdtempSync(join(tmpdir(), 'drachtio-ppg-msrp-'));
   const core = await freePort();
-  const options: GatewayOptions = { file: join(folder, 'msrp.db'), device: core, msrp: true };
+  const options: GatewayOptions = {
+    file: join(folder, 'msrp.db'),
+    device: `sip:127.0.0.1:${core};transport=udp`,
+    msrp: true,
+  };
   const gateway = await Part.start<GatewayCommands>('gateway', options);
   let devices: Part<MsrpDevicesCommands> | undefined;
   try {

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { type BenchOptions, bench, rowsNamed } from './bench.ts';
 import { machine, notes, table } from './report.ts';
 import { ROWS, type Row } from './rows.ts';
-import type { DrachtioServer } from './stage.ts';
+import type { DrachtioServer, Transport } from './stage.ts';
 
 const USAGE = `usage: npm run bench -- [options]
   --quick          short rounds: under a minute
@@ -14,6 +14,7 @@ const USAGE = `usage: npm run bench -- [options]
   --waiting N      pushes that wait for others in the row "registration" (default 100000; 10000 with --quick)
   --drachtio SERVER  HOST:PORT:SECRET of a drachtio-server on this machine, which takes the place of sipd (default:
                    DRACHTIO_HOST, DRACHTIO_PORT, DRACHTIO_SECRET)
+  --transport NAME the device is reached by udp (default) or tcp, but from the relay
   --dir PATH       where databases are made (default: the system's directory for temporary files)
   --profile PATH   leave a CPU profile of each gateway there
   --json           JSON instead of the table
@@ -39,6 +40,7 @@ function readArguments(): Arguments {
       rate: { type: 'string' },
       waiting: { type: 'string' },
       drachtio: { type: 'string' },
+      transport: { type: 'string', default: 'udp' },
       dir: { type: 'string' },
       profile: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -66,6 +68,7 @@ function readArguments(): Arguments {
       ...BOUNDS,
     },
     warmUp: pace.warmUp,
+    transport: transportOf(values.transport),
     directory: values.dir,
     profile: values.profile,
     json: values.json,
@@ -82,6 +85,11 @@ function serverOf(text: string | undefined): DrachtioServer | undefined {
   const [, host, port, secret] = /^([^:]+|\[[^\]]+\]):(\d+):(.+)$/.exec(text) ?? [];
   if (host === undefined || secret === undefined) throw new Error('--drachtio is HOST:PORT:SECRET');
   return { host: host.replace(/[[\]]/g, ''), port: Number(port), secret };
+}
+
+function transportOf(name: string): Transport {
+  if (name !== 'udp' && name !== 'tcp') throw new Error('--transport is udp or tcp');
+  return name;
 }
 
 /** The rows of sipd are those of the server that takes its place. */

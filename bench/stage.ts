@@ -21,9 +21,13 @@ export interface DrachtioServer {
   readonly secret: string;
 }
 
+export type Transport = 'udp' | 'tcp';
+
 export interface StageOptions {
   /** A drachtio server on this machine, in the place of sipd. */
   readonly drachtio?: DrachtioServer | undefined;
+  /** By which the device is reached, but from the relay. Default udp. */
+  readonly transport?: Transport | undefined;
   /** Where databases are made; on the disk that is to be measured. */
   readonly directory?: string | undefined;
   /** Leave a CPU profile of each gateway in this directory. */
@@ -75,8 +79,7 @@ export class Stage {
 
   bareSrf(): Promise<Part<BareSrfCommands>> {
     return this.#once('bare-srf', async () => {
-      const device = await (await this.device()).call('port');
-      const options: BareSrfOptions = { ...(await this.#drachtio()), device };
+      const options: BareSrfOptions = { ...(await this.#drachtio()), device: await this.#nextHop() };
       return Part.start<BareSrfCommands>('bare-srf', options);
     });
   }
@@ -86,7 +89,7 @@ export class Stage {
     return this.#once(`gateway ${name}`, async () => {
       const options: GatewayOptions = {
         file: join(this.#temporary(), `${name}.db`),
-        device: await (await this.device()).call('port'),
+        device: await this.#nextHop(),
         tenants,
         drachtio: leg === 'direct' ? undefined : await this.#drachtio(),
       };
@@ -108,6 +111,12 @@ export class Stage {
   async #drachtio(): Promise<DrachtioServer> {
     const { drachtio } = this.#options;
     return drachtio ?? { host: '127.0.0.1', port: await (await this.sipd()).call('drachtioPort'), secret: SECRET };
+  }
+
+  async #nextHop(): Promise<string> {
+    const { transport = 'udp' } = this.#options;
+    const port = await (await this.device()).call(transport === 'udp' ? 'port' : 'streamPort');
+    return `sip:127.0.0.1:${port};transport=${transport}`;
   }
 
   #temporary(): string {

@@ -8,7 +8,8 @@ export interface BareSrfOptions {
   readonly host: string;
   readonly port: number;
   readonly secret: string;
-  readonly device: number;
+  /** SIP URI of the device. */
+  readonly device: string;
 }
 
 export interface SrfJob {
@@ -35,12 +36,11 @@ const CONTENT =
   '<si><indication href="http://pi.example.com/?at=0" action="signal-high">You have mail</indication></si>';
 
 /** drachtio-srf and nothing else: sends MESSAGEs of a push's size to the device through a drachtio server. */
-runPart(async ({ host, port, secret, device }: BareSrfOptions): Promise<BareSrfCommands> => {
+runPart(async ({ host, port, secret, device: proxy }: BareSrfOptions): Promise<BareSrfCommands> => {
   const newSrf = await loadSrf();
   const srf = newSrf();
   await connectSrf(srf, { host, port, secret, clock: systemClock });
   const { request } = srfPort(srf);
-  const proxy = `sip:127.0.0.1:${device};transport=udp`;
   let number = 0;
 
   const send = (ended: (ok: boolean, latency: number) => void): void => {

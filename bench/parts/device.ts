@@ -1,5 +1,7 @@
-import { createSocket, type RemoteInfo } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { HttpFrames } from './http-frame.ts';
 import { aorOf } from './pap-post.ts';
 import { micros, portOf, runPart } from './part.ts';
 import type { Seen } from './sink.ts';
@@ -18,7 +20,10 @@ export interface RegisterJob {
 }
 
 export interface DeviceCommands {
+  /** Of UDP. */
   port(): number;
+  /** Of TCP. */
+  streamPort(): number;
   reset(): void;
   seen(): Seen;
   /** Time of each MESSAGE since it was submitted, as its content tells; microseconds. */
@@ -44,8 +49,8 @@ runPart(async (): Promise<DeviceCommands> => {
   const awaited = new Map<string, () => void>();
   let [repeated, lastAt, asked] = [0, 0, 0];
 
-  function onMessage(text: string, from: RemoteInfo): void {
-    socket.send(okTo(text), from.port, from.address);
+  function onMessage(text: string, answer: (text: string) => void): void {
+    answer(okTo(text));
     const callId = headerOf(text, 'Call-ID');
     if (calls.has(callId)) {
       repeated++;
@@ -60,16 +65,27 @@ runPart(async (): Promise<DeviceCommands> => {
     if (registered !== undefined) woken.push(lastAt - registered);
   }
 
-  socket.on('message', (octets, from) => {
-    const text = octets.toString('latin1', 0, octets.length);
-    if (text.startsWith('MESSAGE ')) onMessage(text, from);
+  function onRequest(text: string, answer: (text: string) => void): void {
+    if (text.startsWith('MESSAGE ')) onMessage(text, answer);
     else if (text.startsWith('OPTIONS ')) {
       asked++;
-      socket.send(okTo(text, TOLD), from.port, from.address);
+      answer(okTo(text, TOLD));
     } else if (text.startsWith('SIP/2.0 200')) awaited.get(headerOf(text, 'Call-ID'))?.();
-  });
+  }
+
+  socket.on('message', (octets, from) =>
+    onRequest(octets.toString('latin1'), (text) => socket.send(text, from.port, from.address)),
+  );
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
+  const server = createServer((stream) => {
+    const frames = new HttpFrames(); // a SIP message ends by the same rule
+    stream.setNoDelay(true);
+    stream.on('error', () => stream.destroy());
+    stream.on('data', (chunk) => frames.push(chunk, (text) => onRequest(text, (answer) => stream.write(answer))));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
   const port = (): number => portOf(socket.address());
 
   function registerOne(job: RegisterJob, user: number): Promise<void> {
@@ -90,6 +106,7 @@ runPart(async (): Promise<DeviceCommands> => {
 
   return {
     port,
+    streamPort: () => portOf(server.address()),
     reset() {
       calls.clear();
       registeredAt.clear();

@@ -8,8 +8,8 @@ import { runPart } from './part.ts';
 export interface GatewayOptions {
   /** Of the SQLite database. */
   readonly file: string;
-  /** Port of the device, which is the next hop. */
-  readonly device: number;
+  /** SIP URI of the device, which is the next hop. */
+  readonly device: string;
   /** With accounts, rules, limits and a block list, as an operator has them. */
   readonly tenants?: boolean | undefined;
   /** Recipients that may wait. Default: the gateway's own bound. */
@@ -88,7 +88,7 @@ runPart(async ({ file, device, drachtio, msrp, backlog, tenants: many }: Gateway
       http: { host: HOST, port: 0 },
       sip: {
         host: HOST,
-        nextHop: `sip:${HOST}:${device};transport=udp`,
+        nextHop: device,
         leg: drachtio === undefined ? 'direct' : 'drachtio',
         trustedPeers: LOOPBACK,
         registrations: 'register',

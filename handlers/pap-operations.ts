@@ -11,7 +11,7 @@ import {
 } from '../lib/codec/pap/write.ts';
 import type { RecipientAddress } from '../lib/model/address.ts';
 import { parseApplicationId } from '../lib/model/application-id.ts';
-import type { ClientCapabilities } from '../lib/model/capabilities.ts';
+import type { ClientCapabilities } from '../lib/model/client-capabilities.ts';
 import type { CancelResult, PapService, StatusResult } from '../lib/model/pap-service.ts';
 import { describeCode, PAP } from '../lib/model/result-codes.ts';
 

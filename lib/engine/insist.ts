@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts';
-import { messageOf, PpgError } from '../base/errors.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Settlement, SettleResult, Store } from '../store/store.ts';
 import type { Prover } from './prove.ts';
+import { isClosed, pause, RESTS } from './tries.ts';
 
 export interface InsistOptions {
   readonly store: Pick<Store, 'settle'>;
@@ -15,9 +16,6 @@ export interface InsistOptions {
   /** Aborted when the gateway is stopped: the store is then asked once more, and no more. */
   readonly stopping?: AbortSignal;
 }
-
-/** Waits between two tries, milliseconds: a minute in all, which is less than a lease. */
-export const RESTS: readonly number[] = [1000, 2000, 4000, 8000, 15_000, 30_000];
 
 /**
  * Gives the store an outcome until it takes it: forgotten, what a device has would be sent again, and told as if nobody knew.
@@ -48,20 +46,4 @@ export async function insist(settlement: Settlement, options: InsistOptions): Pr
     await pause(clock, RESTS[tries] ?? 0, stopping);
     asked = { push, index, attempt, at, outcome, attempts };
   }
-}
-
-export const isClosed = (error: unknown): boolean => error instanceof PpgError && error.code === 'PPG_E_STORE_CLOSED';
-
-/** Ends early at a stop. */
-export function pause(clock: Clock, rest: number, stopping: AbortSignal | undefined): Promise<void> {
-  if (stopping?.aborted === true) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clock.clearTimeout(timer);
-      stopping?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = clock.setTimeout(done, rest);
-    stopping?.addEventListener('abort', done, { once: true });
-  });
 }

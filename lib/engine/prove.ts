@@ -7,9 +7,10 @@ import type { EngineEvents } from '../model/engine-events.ts';
 import type { AttemptRecord, RecipientRef } from '../model/push.ts';
 import { describeCode, PAP } from '../model/result-codes.ts';
 import type { FinalState } from '../model/states.ts';
-import type { Settled, Store } from '../store/store.ts';
-import { isClosed, pause, RESTS } from './insist.ts';
+import type { Settled } from '../store/settled.ts';
+import type { Store } from '../store/store.ts';
 import { resultName } from './retry.ts';
+import { isClosed, pause, RESTS } from './tries.ts';
 
 export interface ProverOptions {
   readonly store: Pick<Store, 'confirm'>;

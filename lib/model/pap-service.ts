@@ -1,5 +1,5 @@
 import type { RecipientAddress } from './address.ts';
-import type { ClientCapabilities } from './capabilities.ts';
+import type { ClientCapabilities } from './client-capabilities.ts';
 import type { QualityOfService, Submission } from './push.ts';
 import type { MessageState } from './states.ts';
 

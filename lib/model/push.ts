@@ -1,5 +1,5 @@
 import type { RecipientAddress } from './address.ts';
-import type { ClientCapabilities } from './capabilities.ts';
+import type { ClientCapabilities } from './client-capabilities.ts';
 import type { Attempted, RecipientState } from './states.ts';
 
 export type Priority = 'high' | 'medium' | 'low';

@@ -3,7 +3,7 @@ import { isTerminal } from '../model/states.ts';
 import { notificationOf } from './memory-notifications.ts';
 import { byKey, inGroup, type MemoryData, type OwedRow, type Row } from './memory-rows.ts';
 import { ERASED, NOBODY, type NotificationFilter, type OperatorStore } from './operator.ts';
-import type { Settled } from './store.ts';
+import type { Settled } from './settled.ts';
 
 /** What the operator's side needs of a memory store. */
 export interface MemoryRoom {

@@ -37,6 +37,7 @@ import {
   wantsProof,
   withProof,
 } from './rules.ts';
+import type { Settled } from './settled.ts';
 import type {
   Acceptance,
   AcceptResult,
@@ -47,7 +48,6 @@ import type {
   Lease,
   NotificationSettlement,
   PushStatus,
-  Settled,
   Settlement,
   SettleResult,
   Store,

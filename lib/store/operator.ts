@@ -1,7 +1,7 @@
 import type { RecipientAddress } from '../model/address.ts';
 import type { Notification } from '../model/delivery.ts';
 import type { FinalState } from '../model/states.ts';
-import type { Settled } from './store.ts';
+import type { Settled } from './settled.ts';
 
 /** Which notifications an operator means; without a field all of them. */
 export interface NotificationFilter {

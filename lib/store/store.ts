@@ -4,6 +4,7 @@ import type { Registration } from '../model/device.ts';
 import type { AttemptRecord, Content, Push, Recipient, RecipientRef } from '../model/push.ts';
 import type { Attempted, FinalState, RecipientState } from '../model/states.ts';
 import type { OperatorStore } from './operator.ts';
+import type { Settled } from './settled.ts';
 
 /** Who claims, and until when the claim holds (milliseconds since the epoch). */
 export interface Lease {
@@ -92,16 +93,6 @@ export interface SettleResult {
    * Otherwise the notification is due at once for claimNotifications.
    */
   readonly notification?: Notification;
-}
-
-/** A change of state that the store made by itself (expiry, confirmation). */
-export interface Settled extends RecipientRef {
-  readonly initiator: string;
-  readonly pushId: string;
-  readonly state: FinalState;
-  readonly code: number;
-  /** True: it was pending, so that the next of its address-of-record may go on. */
-  readonly fromPending?: boolean;
 }
 
 /** What is known of a recipient from elsewhere than its attempt, see Store.confirm. */

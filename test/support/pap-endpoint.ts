@@ -7,7 +7,7 @@ import { silentLogger } from '../../lib/base/log.ts';
 import type { PapMessage } from '../../lib/codec/pap/messages.ts';
 import { readPap } from '../../lib/codec/pap/read.ts';
 import type { RecipientAddress } from '../../lib/model/address.ts';
-import type { ClientCapabilities } from '../../lib/model/capabilities.ts';
+import type { ClientCapabilities } from '../../lib/model/client-capabilities.ts';
 import type { CancelAnswer, PapService, StatusAnswer } from '../../lib/model/pap-service.ts';
 import type { Submission } from '../../lib/model/push.ts';
 import type { PiAccount, PiAuthenticator } from '../../lib/security/pi-auth.ts';

@@ -3,7 +3,7 @@ import type { Writable } from '../../base/writable.ts';
 import type { RecipientAddress } from '../../model/address.ts';
 import { parseApplicationId } from '../../model/application-id.ts';
 import { type BearerNames, missingBearer } from '../../model/bearer-names.ts';
-import type { ClientCapabilities } from '../../model/capabilities.ts';
+import type { ClientCapabilities } from '../../model/client-capabilities.ts';
 import type { Content, HeaderField, QualityOfService, Submission } from '../../model/push.ts';
 import { PAP } from '../../model/result-codes.ts';
 import { isXmlType, MAX_CONTENT_TYPE, parseMediaType } from '../mime/content-type.ts';

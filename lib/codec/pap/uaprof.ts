@@ -2,7 +2,7 @@ import { SaxesParser } from 'saxes';
 import { create } from 'xmlbuilder2';
 import { messageOf, PpgError } from '../../base/errors.ts';
 import { canonicalApplication, parseApplicationId } from '../../model/application-id.ts';
-import type { ClientCapabilities } from '../../model/capabilities.ts';
+import type { ClientCapabilities } from '../../model/client-capabilities.ts';
 import { PAP } from '../../model/result-codes.ts';
 import { decodeXml } from './encoding.ts';
 

@@ -8,6 +8,7 @@ import type { Content, Push, RecipientRef } from '../../model/push.ts';
 import type { FinalState } from '../../model/states.ts';
 import type { BindingStore } from '../bindings.ts';
 import type { OperatorStore } from '../operator.ts';
+import type { Settled } from '../settled.ts';
 import type {
   Acceptance,
   AcceptResult,
@@ -17,7 +18,6 @@ import type {
   Lease,
   NotificationSettlement,
   PushStatus,
-  Settled,
   Settlement,
   SettleResult,
   Store,

@@ -37,7 +37,8 @@ export async function insist(settlement: Settlement, options: InsistOptions): Pr
     } catch (error) {
       const last = tries === RESTS.length || (stopping?.aborted === true && tries > 0);
       if (last || isClosed(error)) throw error;
-      log.warn(
+      // Not more than that: the store has told what is wrong, and there may be thousands of attempts.
+      log.debug(
         { push, attempt, cause: messageOf(error) },
         'the store did not take the outcome of an attempt; it is given it again',
       );

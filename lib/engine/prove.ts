@@ -92,7 +92,7 @@ export class Prover {
     } catch (error) {
       const rest = this.#o.stopping?.aborted === true || isClosed(error) ? undefined : RESTS[tries];
       if (rest !== undefined) {
-        log.warn({ push: ref.push, cause: messageOf(error) }, 'the store did not take a proof; it is given it again');
+        log.debug({ push: ref.push, cause: messageOf(error) }, 'the store did not take a proof; it is given it again');
         void pause(clock, rest, this.#o.stopping).then(() => this.#prove(ref, proof, tries + 1));
         return false;
       }

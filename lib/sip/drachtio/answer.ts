@@ -1,5 +1,5 @@
 import { type ErrorCode, messageOf } from '../../base/errors.ts';
-import type { SipAnswer } from '../leg.ts';
+import type { DialogAnswer, SipAnswer } from '../leg.ts';
 import type { SrfResponse } from './srf-like.ts';
 
 export const answerOfSrf = (response: SrfResponse): SipAnswer => ({
@@ -11,6 +11,10 @@ export const answerOfSrf = (response: SrfResponse): SipAnswer => ({
   // a 408 or 503 of the server's own has no source address
   local: response.source_address === '',
 });
+
+/** The server could not reach the hop: what it says by itself at once when a connection is refused. */
+export const isUnreachable = (answer: DialogAnswer): boolean =>
+  answer.kind === 'response' && answer.status === 503 && answer.local;
 
 export const notSent = (code: ErrorCode, reason: string): SipAnswer => ({
   kind: 'not-sent',

@@ -13,7 +13,7 @@ import type {
   SipHandler,
 } from '../leg.ts';
 import { guardedHandler } from '../safe-handler.ts';
-import { answerOfSrf, notSent, refusal, unknown } from './answer.ts';
+import { answerOfSrf, isUnreachable, notSent, refusal, unknown } from './answer.ts';
 import { type SrfCall, toSrfCall } from './frame.ts';
 import { connectionTo, type HopOpening } from './hop-opening.ts';
 import { type SrfDialog, type SrfInvite, type SrfLike, type SrfPort, type SrfResponse, srfPort } from './srf-like.ts';
@@ -70,11 +70,27 @@ export class DrachtioDialogs {
     // drachtio-srf would make up an answer to the offer in the 2xx.
     if (isCall && call.options.body === undefined) return refuse('PPG_E_LEG_CANNOT', 'an INVITE without an offer');
     const create = port.createUAC.bind(port);
+    const { ifRefused } = call;
+    const begun = this.#begin(create, call, request, options);
+    if (ifRefused === undefined) return begun;
+    return begun.then((answer) =>
+      isUnreachable(answer) && this.#options.ready() && options.signal?.aborted !== true
+        ? this.#begin(create, { ...call, options: ifRefused }, request, options)
+        : answer,
+    );
+  }
+
+  #begin(
+    create: NonNullable<SrfPort['createUAC']>,
+    call: Extract<SrfCall, { readonly kind: 'call' }>,
+    request: OutboundRequest,
+    options: DialogOptions,
+  ): Promise<DialogAnswer> {
     const hop = connectionTo(call.options.proxy ?? call.uri);
     const opened = hop === undefined ? undefined : this.#options.hops.enter(hop);
     if (opened === undefined) return this.#create(create, call, hop, request, options);
     return opened.then(() => {
-      if (isCall && options.signal?.aborted === true) return CANCELLED;
+      if (request.method === 'INVITE' && options.signal?.aborted === true) return CANCELLED;
       if (!this.#options.ready()) return notSent('PPG_E_LEG_DOWN', 'no link to the drachtio server');
       return this.#create(create, call, hop, request, options);
     });

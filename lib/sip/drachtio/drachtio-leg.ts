@@ -13,7 +13,7 @@ import type {
   SubscriptionHandler,
 } from '../leg.ts';
 import { guardedHandler } from '../safe-handler.ts';
-import { answerOfSrf, notSent, refusal, unknown } from './answer.ts';
+import { answerOfSrf, isUnreachable, notSent, refusal, unknown } from './answer.ts';
 import { DrachtioDialogs } from './dialogs.ts';
 import { toSrfCall } from './frame.ts';
 import { connectionTo, HopOpening } from './hop-opening.ts';
@@ -262,10 +262,6 @@ class DrachtioLeg implements SipLeg {
     this.#dialogs.lost(cause);
   }
 }
-
-/** The server could not reach the hop: what it says by itself at once when a connection is refused. */
-const isUnreachable = (answer: SipAnswer): boolean =>
-  answer.kind === 'response' && answer.status === 503 && answer.local;
 
 /** A request on its way: settles once, whatever comes first; what comes later is ignored. */
 class Flight {

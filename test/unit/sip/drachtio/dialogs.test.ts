@@ -105,6 +105,28 @@ describe('dialogs of the drachtio leg', () => {
     );
   });
 
+  it('a large offer whose TCP is refused goes by UDP after all, unless the call was given up', async () => {
+    const refusedByServer = Object.assign(new Error('Service Unavailable'), {
+      res: { status: 503, source_address: '', get: () => undefined },
+    });
+    const large = { ...INVITE, nextHop: 'sip:hop.example.com', body: Buffer.from(`v=0 ${'a'.repeat(1_300)}`) };
+    const call = leg.invite(large);
+    assert.equal(srf.last.options.proxy, 'sip:hop.example.com;transport=tcp');
+    srf.last.callback(refusedByServer);
+    await settle();
+    assert.deepEqual([srf.held.length, srf.last.options.proxy], [2, 'sip:hop.example.com']);
+    srf.last.callback(null, new HeldDialog());
+    assert.equal((await call).kind, 'dialog');
+
+    const abort = new AbortController();
+    const givenUp = leg.invite(large, { signal: abort.signal });
+    abort.abort();
+    srf.last.callback(refusedByServer);
+    const answer = await givenUp;
+    assert.equal(answer.kind === 'response' && answer.status, 503);
+    assert.deepEqual([srf.held.length, clock.pending], [3, 0]);
+  });
+
   it('the first call to a TCP hop goes alone, the others when somebody has answered it', async () => {
     const nextHop = 'sip:hop.example.com;transport=tcp';
     void leg.invite({ ...INVITE, nextHop });

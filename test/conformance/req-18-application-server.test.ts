@@ -122,8 +122,12 @@ for (const leg of ['direct', 'drachtio'] as const) {
       await push('p');
       assert.equal((await delivered('p')).uri, `${ALICE};gr=urn:gsma:imei:35622410-483840-0`);
       await until(() => learned.devices('+358401234567') === 1);
+      // That GRUU is Alice's (RFC 5627 section 3.1): for her number the instance names the device.
       await push('number', { to: '+358401234567' });
-      assert.equal((await delivered('number')).uri, `${ALICE};gr=urn:gsma:imei:35622410-483840-0`);
+      const { uri, headers } = await delivered('number');
+      assert.equal(uri, 'sip:+358401234567@ims.test;user=phone');
+      assert.match(headers.all('Accept-Contact').join(), /\+sip\.instance="<urn:gsma:imei:35622410-483840-0>";require/);
+      assert.equal(headers.get('Request-Disposition'), 'no-fork');
     });
 
     for (const name of ['service-information', 'no-body']) {

@@ -193,9 +193,14 @@ export function targetMatcher(targets: readonly string[]): (url: URL) => boolean
 function notifyCheck(targets: readonly string[] | undefined): Policy | undefined {
   if (targets === undefined) return undefined;
   const isTarget = targetMatcher(targets);
+  // An initiator gives the same URL with every push.
+  let taken: string | undefined;
   return ({ notifyUrl }) => {
-    if (notifyUrl === undefined) return undefined;
-    if (URL.canParse(notifyUrl) && isTarget(new URL(notifyUrl))) return undefined;
+    if (notifyUrl === undefined || notifyUrl === taken) return undefined;
+    if (URL.canParse(notifyUrl) && isTarget(new URL(notifyUrl))) {
+      taken = notifyUrl;
+      return undefined;
+    }
     return { rule: 'allow.notifyTargets', reason: 'this account may not have results sent to that host' };
   };
 }

@@ -5,10 +5,10 @@
 const AT_ONCE = 80;
 
 /**
- * Beyond that: commands that the server may not have confirmed yet. Half of the 8 with which the first datagrams were lost
- * in bursts of thousands; none were with 4.
+ * Beyond that: commands that the server may not have confirmed yet. With 4 datagrams were lost under full load, none with 2
+ * (docs/operations.md).
  */
-const UNCONFIRMED = 4;
+const UNCONFIRMED = 2;
 
 /** A request's place; opaque to everyone but its window. */
 export interface Place {

@@ -6,7 +6,7 @@ import { type FakeCall, FakeSrf } from '../../../support/fake-srf.ts';
 
 /** Requests that may be without an answer at once, and those beyond that the server may not have confirmed yet. */
 const AT_ONCE = 80;
-const UNCONFIRMED = 4;
+const UNCONFIRMED = 2;
 const GUARD = 36_000; // ms
 
 describe('requests by UDP through a drachtio-server', () => {

@@ -306,7 +306,7 @@ export class MsrpEndpoint implements ConnectionOwner, SessionHost {
   #hasRoom(socket: Socket): boolean {
     socket.on('error', () => undefined);
     const isFull = this.#connections.size + this.#room.arriving >= this.#limits.maxConnections;
-    if (!this.#stopped && (!isFull || this.#room.makeRoom(this.#connections))) return true;
+    if (!this.#stopped && this.#room.enter(socket) && (!isFull || this.#room.makeRoom(this.#connections))) return true;
     socket.destroy();
     return false;
   }
